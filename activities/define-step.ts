@@ -1,0 +1,150 @@
+import type { Json } from '../domain/json.ts';
+import type { Decision, Evidence, StepInput, StepOutcome } from '../domain/step.ts';
+import type { StepTools } from './tools.ts';
+
+/** Thrown by `apply` when a rule forbids going on and the target is as it was: the step parks, nothing is retried. */
+export class StepRefused extends Error {
+  override readonly name = 'StepRefused';
+  constructor(
+    readonly reasons: readonly string[],
+    readonly evidence: readonly Evidence[] = [],
+  ) {
+    super(reasons.join('; '));
+  }
+}
+
+/** Thrown when trying again would not help and the target may be half-changed; `state` is what it was seen to be. */
+export class StepFailed extends Error {
+  override readonly name = 'StepFailed';
+  constructor(
+    message: string,
+    readonly state: Json,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** What `apply` and `undo` report besides the state that `verify` reads back. */
+export interface Applied {
+  readonly snapshot?: Json;
+  readonly evidence?: readonly Evidence[];
+  readonly durationsMs?: { readonly [name: string]: number };
+  readonly details?: readonly string[];
+  readonly leftToDo?: readonly string[];
+}
+
+export interface Verified<Observed> {
+  readonly ok: boolean;
+  readonly observed: Observed;
+  /** The sentence of the outcome when ok, otherwise what was expected and what was seen. */
+  readonly summary: string;
+}
+
+/**
+ * A step kind: four small functions. `observe` and `verify` read the targets, `decide` is pure (it lives in domain/),
+ * `apply` ensures (running it twice is as good as once). `undo` puts back what the snapshot recorded.
+ */
+export interface StepKind<Parameters, Observed extends Json> {
+  /** One name everywhere: `uses:` in YAML, activity type in the UI, exported function. */
+  readonly kind: string;
+  observe(input: StepInput<Parameters>, tools: StepTools): Promise<Observed>;
+  decide(observed: Observed, input: StepInput<Parameters>): Decision;
+  apply(input: StepInput<Parameters>, observed: Observed, tools: StepTools): Promise<Applied>;
+  verify(input: StepInput<Parameters>, tools: StepTools, applied?: Applied): Promise<Verified<Observed>>;
+  undo?(input: StepInput<Parameters>, tools: StepTools): Promise<Applied & { readonly summary: string }>;
+}
+
+const outcome = (
+  status: StepOutcome['status'],
+  summary: string,
+  rest: Partial<StepOutcome> = {},
+): StepOutcome => ({
+  status,
+  summary,
+  details: [],
+  before: null,
+  after: null,
+  evidence: [],
+  durationsMs: {},
+  ...rest,
+});
+
+/** Runs one step kind once; errors other than refused and failed go to Temporal, which tries again. */
+export async function runStep<Parameters, Observed extends Json>(
+  step: StepKind<Parameters, Observed>,
+  input: StepInput<Parameters>,
+  tools: StepTools,
+): Promise<StepOutcome> {
+  try {
+    return input.mode === 'undo'
+      ? await undoStep(step, input, tools)
+      : await decideAndApply(step, input, tools);
+  } catch (error) {
+    if (error instanceof StepRefused) {
+      return outcome('refused', error.message, { details: error.reasons, evidence: error.evidence });
+    }
+    if (error instanceof StepFailed) return outcome('failed', error.message, { after: error.state });
+    throw error;
+  }
+}
+
+async function decideAndApply<Parameters, Observed extends Json>(
+  step: StepKind<Parameters, Observed>,
+  input: StepInput<Parameters>,
+  tools: StepTools,
+): Promise<StepOutcome> {
+  const before = await step.observe(input, tools);
+  const decision = step.decide(before, input);
+  switch (decision.kind) {
+    case 'already':
+      return outcome('already', decision.because, { before, after: before });
+    case 'refuse':
+      return outcome('refused', decision.reasons.join('; '), {
+        details: decision.reasons,
+        before,
+        after: before,
+      });
+    case 'wait':
+      return outcome('waiting', `waits for ${decision.for.join(' and ')}`, {
+        details: decision.for,
+        before,
+        after: before,
+      });
+    case 'apply':
+      break;
+  }
+  if (input.mode === 'precheck') {
+    return outcome('planned', decision.will.join('; '), { details: decision.will, before, after: before });
+  }
+  await tools.reached(`${step.kind}:before-apply`);
+  const startedAt = tools.now();
+  const applied = await step.apply(input, before, tools);
+  await tools.reached(`${step.kind}:after-apply`);
+  const appliedMs = tools.now() - startedAt;
+  const verified = await step.verify(input, tools, applied);
+  return outcome(verified.ok ? 'done' : 'failed', verified.summary, {
+    before,
+    after: verified.observed,
+    details: applied.details ?? [],
+    evidence: applied.evidence ?? [],
+    durationsMs: { apply: appliedMs, verify: tools.now() - startedAt - appliedMs, ...applied.durationsMs },
+    ...(applied.snapshot === undefined ? {} : { snapshot: applied.snapshot }),
+    ...(applied.leftToDo === undefined ? {} : { leftToDo: applied.leftToDo }),
+  });
+}
+
+async function undoStep<Parameters, Observed extends Json>(
+  step: StepKind<Parameters, Observed>,
+  input: StepInput<Parameters>,
+  tools: StepTools,
+): Promise<StepOutcome> {
+  if (step.undo === undefined) return outcome('refused', `${step.kind} has no way back`);
+  const { summary, ...applied } = await step.undo(input, tools);
+  return outcome('done', summary, {
+    ...applied,
+    details: applied.details ?? [],
+    evidence: applied.evidence ?? [],
+    durationsMs: applied.durationsMs ?? {},
+  });
+}

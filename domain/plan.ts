@@ -1,0 +1,54 @@
+import type { Json } from './json.ts';
+import type { RoutingTable } from './routing.ts';
+import type { RunMode } from './run.ts';
+import type { Reversibility, Style } from './step.ts';
+
+/** A step of a compiled plan: everything its activity needs, secrets only as references. */
+export interface PlanStep {
+  /** `<runbook step id>` or `<runbook step id>/<target>` where a step fans out. */
+  readonly id: string;
+  /** Step kind = activity type. */
+  readonly kind: string;
+  /** A sentence for the UI's timeline, at most 120 characters. */
+  readonly title: string;
+  readonly needs: readonly string[];
+  readonly reversibility: Reversibility;
+  readonly parameters: Json;
+  /** Present where the runbook sets it; otherwise the run's style counts. */
+  readonly style?: Style;
+}
+
+/** A runbook compiled against inventory, parameters and observation: plain data, in the history. */
+export interface Plan {
+  readonly version: 1;
+  readonly runbook: string;
+  readonly domain: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly mode: RunMode;
+  readonly style: Style;
+  readonly drill: boolean;
+  readonly steps: readonly PlanStep[];
+  /** SHA-256 (hex) of the inventory and the runbook texts it was compiled from. */
+  readonly sources: { readonly inventory: string; readonly runbook: string };
+  /** SHA-256 (hex) over everything above, canonical JSON; what an approval binds to. */
+  readonly digest: string;
+}
+
+/** What compiling needs to know of the systems as they are now. */
+export interface ObservedTopology {
+  readonly databases: { readonly [name: string]: ObservedCluster };
+  /** The table that the gateways enforce now, with the highest epoch seen; absent when none could be read. */
+  readonly routing?: { readonly epoch: number; readonly operation: string; readonly table: RoutingTable };
+  /** Sentences about what could not be read. */
+  readonly gaps: readonly string[];
+}
+
+export interface ObservedCluster {
+  /** Node that is (or was, when it cannot be reached) the primary; from the servers and their replicas. */
+  readonly primary?: string;
+  readonly primarySite?: string;
+  readonly primaryReachable: boolean;
+  /** Why we think so, one sentence a source. */
+  readonly because: readonly string[];
+}
