@@ -5,23 +5,22 @@ import type { StepTools } from './tools.ts';
 /** Thrown by `apply` when a rule forbids going on and the target is as it was: the step parks, nothing is retried. */
 export class StepRefused extends Error {
   override readonly name = 'StepRefused';
-  constructor(
-    readonly reasons: readonly string[],
-    readonly evidence: readonly Evidence[] = [],
-  ) {
+  readonly reasons: readonly string[];
+  readonly evidence: readonly Evidence[];
+  constructor(reasons: readonly string[], evidence: readonly Evidence[] = []) {
     super(reasons.join('; '));
+    this.reasons = reasons;
+    this.evidence = evidence;
   }
 }
 
 /** Thrown when trying again would not help and the target may be half-changed; `state` is what it was seen to be. */
 export class StepFailed extends Error {
   override readonly name = 'StepFailed';
-  constructor(
-    message: string,
-    readonly state: Json,
-    options?: ErrorOptions,
-  ) {
+  readonly state: Json;
+  constructor(message: string, state: Json, options?: ErrorOptions) {
     super(message, options);
+    this.state = state;
   }
 }
 
@@ -48,6 +47,8 @@ export interface Verified<Observed> {
 export interface StepKind<Parameters, Observed extends Json> {
   /** One name everywhere: `uses:` in YAML, activity type in the UI, exported function. */
   readonly kind: string;
+  /** How long `decide` may answer wait before the step gives up and parks; default 60 s. */
+  readonly waitMs?: number;
   observe(input: StepInput<Parameters>, tools: StepTools): Promise<Observed>;
   decide(observed: Observed, input: StepInput<Parameters>): Decision;
   apply(input: StepInput<Parameters>, observed: Observed, tools: StepTools): Promise<Applied>;
@@ -89,16 +90,36 @@ export async function runStep<Parameters, Observed extends Json>(
   }
 }
 
+/** Looks again while the answer is wait; a precheck looks once. */
+async function decideWhenReady<Parameters, Observed extends Json>(
+  step: StepKind<Parameters, Observed>,
+  input: StepInput<Parameters>,
+  tools: StepTools,
+): Promise<{ before: Observed; decision: Decision }> {
+  const deadline = tools.now() + (step.waitMs ?? 60_000);
+  for (;;) {
+    const before = await step.observe(input, tools);
+    const decision = step.decide(before, input);
+    if (decision.kind !== 'wait' || input.mode === 'precheck' || tools.now() >= deadline)
+      return { before, decision };
+    tools.heartbeat(decision.for);
+    await tools.sleep(500);
+  }
+}
+
 async function decideAndApply<Parameters, Observed extends Json>(
   step: StepKind<Parameters, Observed>,
   input: StepInput<Parameters>,
   tools: StepTools,
 ): Promise<StepOutcome> {
-  const before = await step.observe(input, tools);
-  const decision = step.decide(before, input);
+  const { before, decision } = await decideWhenReady(step, input, tools);
   switch (decision.kind) {
     case 'already':
-      return outcome('already', decision.because, { before, after: before });
+      return outcome('already', decision.because, {
+        before,
+        after: before,
+        ...(decision.snapshot === undefined ? {} : { snapshot: decision.snapshot }),
+      });
     case 'refuse':
       return outcome('refused', decision.reasons.join('; '), {
         details: decision.reasons,

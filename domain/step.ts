@@ -30,7 +30,8 @@ export interface StepInput<Parameters = Json> {
 
 /** What `decide` answers: a pure function of what was observed and what is wished. */
 export type Decision =
-  | { readonly kind: 'already'; readonly because: string }
+  /** `snapshot`: what the target itself still knows of the state before, so that a repeated step can be undone, too. */
+  | { readonly kind: 'already'; readonly because: string; readonly snapshot?: Json }
   | { readonly kind: 'apply'; readonly will: readonly string[] }
   | { readonly kind: 'refuse'; readonly reasons: readonly string[] }
   | { readonly kind: 'wait'; readonly for: readonly string[] };
