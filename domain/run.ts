@@ -59,6 +59,8 @@ export interface StepRecord {
   readonly outcome?: StepOutcome;
   /** What a parked or waiting step waits for, and from whom. */
   readonly waitingFor?: string;
+  /** How undoing it went, after an abort or a roll back. */
+  readonly undo?: StepOutcome;
 }
 
 /** Something a person decided during the run. */
@@ -93,4 +95,8 @@ export interface RunRecord {
   readonly steps: readonly StepRecord[];
   readonly decisions: readonly OperatorDecision[];
   readonly leftToDo: readonly string[];
+  /** Why the run was refused or aborted, or what of a request it could not follow; one sentence each. */
+  readonly because?: readonly string[];
+  /** Workflow that executes the plan (`failover/<domain>`): the one that answers for the steps and takes the Updates. */
+  readonly runningIn?: string;
 }

@@ -1,0 +1,18 @@
+/**
+ * What runs are found by in Temporal's list, name → type. All Keyword: the values are names, never free text, and
+ * they are readable by everybody who may list runs (Temporal does not encrypt search attributes).
+ */
+export const searchAttributes = {
+  DrDomain: 'Keyword',
+  DrRunbook: 'Keyword',
+  DrPhase: 'Keyword',
+  DrMode: 'Keyword',
+  DrOutcome: 'Keyword',
+  DrFrom: 'Keyword',
+  DrTo: 'Keyword',
+} as const;
+
+export type SearchAttributeName = keyof typeof searchAttributes;
+
+/** The one function that names the lock: whoever executes a plan in a failover domain runs under this workflow id. */
+export const planWorkflowId = (domain: string): string => `failover/${domain}`;
