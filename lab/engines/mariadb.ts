@@ -1,0 +1,127 @@
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Supervisor } from '../process/supervise.ts';
+import { cached, type Say } from './cache.ts';
+import { findOrInstall } from './debian.ts';
+import {
+  checkAnswers,
+  databaseServer,
+  socketPath,
+  type DatabaseServer,
+  type ServerOptions,
+} from './database-server.ts';
+import { findProgram } from './find-program.ts';
+import { optionFile, type ServerSettings } from './option-file.ts';
+import { runCommand } from './run-command.ts';
+
+export interface MariadbProgram {
+  readonly command: string;
+  /** A data folder as initialised, copied for every new server. */
+  readonly template: string;
+}
+
+/** SITESHIFT_MARIADBD, the PATH, or the Debian package; then an initialised data folder in the cache. */
+export async function obtainMariadb(say: Say): Promise<MariadbProgram> {
+  const packages = ['mariadb-server'];
+  const command = await findOrInstall({
+    program: ['mariadbd'],
+    variable: 'SITESHIFT_MARIADBD',
+    packages,
+    say,
+  });
+  const version = await versionOf(command);
+  const folder = await cached({
+    name: `mariadb-data-${version}`,
+    doing: `initialising a MariaDB ${version} data folder`,
+    typically: 'a few seconds',
+    say,
+    build: (work) => initialise(command, join(work, 'data')),
+  });
+  return { command, template: join(folder, 'data') };
+}
+
+async function versionOf(command: string): Promise<string> {
+  const printed = await runCommand(command, ['--no-defaults', '--version']);
+  const version = /Ver (\d+\.\d+\.\d+)-MariaDB/.exec(printed)?.[1];
+  if (version === undefined) throw new Error(`${command} is not MariaDB: it says ${printed.trim()}`);
+  return version;
+}
+
+async function initialise(command: string, dataDir: string): Promise<void> {
+  const beside = join(dirname(dirname(command)), 'bin', 'mariadb-install-db');
+  const installer = existsSync(beside) ? beside : findProgram(['mariadb-install-db']);
+  if (installer === undefined)
+    throw new Error(`mariadb-install-db is missing beside ${command} and on the PATH`);
+  await runCommand(installer, [
+    '--no-defaults',
+    `--datadir=${dataDir}`,
+    '--auth-root-authentication-method=normal',
+    '--skip-test-db',
+    ...asThisUser(),
+  ]);
+}
+
+/** Starts a server; an empty data folder becomes a fresh server, closed (read_only) until it is opened. */
+export async function startMariadb(
+  supervisor: Supervisor,
+  program: MariadbProgram,
+  options: ServerOptions,
+): Promise<DatabaseServer> {
+  const { name, dataDir, port } = options;
+  if (!existsSync(join(dataDir, 'mysql'))) {
+    mkdirSync(dataDir, { recursive: true });
+    cpSync(program.template, dataDir, { recursive: true });
+  }
+  const file = join(dataDir, 'siteshift.cnf');
+  writeFileSync(file, optionFile('mariadbd', settings(options)));
+  const process = await supervisor.start({
+    name,
+    command: program.command,
+    args: [`--defaults-file=${file}`, ...asThisUser()],
+    ports: { sql: port },
+    prepare: () => rmSync(socketPath(dataDir), { force: true }),
+    ready: () => checkAnswers(port),
+  });
+  return databaseServer('mariadb', process, options);
+}
+
+/** A replica that restarts must come back closed, stopped and with its relay log: it may hold the only copy. */
+function settings(options: ServerOptions): ServerSettings {
+  const { dataDir, port } = options;
+  return {
+    datadir: dataDir,
+    socket: socketPath(dataDir),
+    'pid-file': join(dataDir, 'server.pid'),
+    port,
+    'bind-address': '127.0.0.1',
+    'skip-name-resolve': 'ON',
+    'report-host': '127.0.0.1',
+    'report-port': port,
+    'max-connections': options.maxConnections ?? 100,
+    'read-only': 'ON',
+    'skip-slave-start': 'ON',
+    'relay-log-recovery': 'OFF',
+    'sync-binlog': 1,
+    'innodb-flush-log-at-trx-commit': 1,
+    'server-id': options.serverId,
+    'gtid-strict-mode': 'ON',
+    'log-slave-updates': 'ON',
+    'log-bin': 'binlog',
+    'binlog-format': 'ROW',
+    'binlog-row-image': 'FULL',
+    'relay-log': 'relay',
+    'slave-parallel-threads': 8,
+    'slave-net-timeout': 10,
+    'rpl-semi-sync-master-wait-point': 'AFTER_SYNC',
+    'rpl-semi-sync-master-timeout': 4294967295,
+    'innodb-buffer-pool-size': '32M',
+    'innodb-log-file-size': '32M',
+    'key-buffer-size': '1M',
+    'aria-pagecache-buffer-size': '8M',
+  };
+}
+
+/** The servers refuse to run as root unless told so. */
+function asThisUser(): string[] {
+  return process.getuid?.() === 0 ? ['--user=root'] : [];
+}

@@ -1,0 +1,83 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Connection } from '@temporalio/client';
+import type { Supervised, Supervisor } from '../process/supervise.ts';
+import { cachedVersions, type Say } from './cache.ts';
+import { findProgram } from './find-program.ts';
+import { buildGoProgram } from './go-module.ts';
+import { downloadTemporal } from './temporal-download.ts';
+
+const VERSION = '1.8.2';
+const MODULE = 'github.com/temporalio/cli';
+
+/** SITESHIFT_TEMPORAL, the PATH, the cache, the official download where it is reachable, or built from the module. */
+export async function obtainTemporal(say: Say): Promise<string> {
+  const found = findProgram(['temporal'], 'SITESHIFT_TEMPORAL');
+  if (found !== undefined) return found;
+  if (cachedVersions(`temporal-${VERSION}`).length === 0) await downloadTemporal(VERSION, say);
+  return buildGoProgram(
+    {
+      name: 'temporal',
+      version: VERSION,
+      package: `${MODULE}/cmd/temporal`,
+      // The module replaces its own submodule by a folder that the proxy's archive lacks: name its release instead.
+      goMod: [
+        'go 1.26.4',
+        `require ${MODULE} v${VERSION}`,
+        `replace ${MODULE}/cliext => ${MODULE}/cliext v0.0.0-20260731000218-c579925f193f`,
+      ],
+      typically: 'about 7 minutes',
+    },
+    say,
+  );
+}
+
+export type SearchAttributeType = 'Bool' | 'Datetime' | 'Double' | 'Int' | 'Keyword' | 'KeywordList' | 'Text';
+
+export async function startTemporal(
+  supervisor: Supervisor,
+  options: {
+    readonly program: string;
+    readonly name: string;
+    /** The histories live here and survive kill and restart. Not to be kept over an upgrade of the program. */
+    readonly databaseFile: string;
+    readonly ports: { readonly frontend: number; readonly ui: number };
+    readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
+    readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
+  },
+): Promise<Supervised> {
+  const { ports } = options;
+  mkdirSync(dirname(options.databaseFile), { recursive: true });
+  // The default of 20 polls per second and shard makes every hand-over between tasks wait up to 50 ms.
+  const dynamicConfig = { 'history.transferProcessorMaxPollRPS': 2000, ...options.dynamicConfig };
+  return supervisor.start({
+    name: options.name,
+    command: options.program,
+    args: [
+      'server',
+      'start-dev',
+      '--ip=127.0.0.1',
+      `--port=${ports.frontend}`,
+      `--ui-port=${ports.ui}`,
+      `--db-filename=${options.databaseFile}`,
+      '--log-level=warn',
+      ...Object.entries(options.searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
+      ...Object.entries(dynamicConfig).map(
+        ([key, value]) => `--dynamic-config-value=${key}=${JSON.stringify(value)}`,
+      ),
+    ],
+    ports,
+    ready: () => checkFrontend(`127.0.0.1:${ports.frontend}`),
+  });
+}
+
+async function checkFrontend(address: string): Promise<void> {
+  const connection = await Connection.connect({ address, connectTimeout: '2 seconds' });
+  try {
+    await connection.withDeadline(Date.now() + 2_000, () =>
+      connection.workflowService.describeNamespace({ namespace: 'default' }),
+    );
+  } finally {
+    await connection.close();
+  }
+}
