@@ -35,7 +35,12 @@ export async function cached(options: {
     const work = `${folder}.building`; // the lock makes it ours: what is there was left by a build that died
     rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { recursive: true });
-    await withProgress(options, () => options.build(work));
+    try {
+      await withProgress(options, () => options.build(work));
+    } catch (error) {
+      rmSync(work, { recursive: true, force: true });
+      throw error;
+    }
     renameSync(work, folder);
     return folder;
   } finally {

@@ -14,6 +14,8 @@ import { findProgram } from './find-program.ts';
 import { optionFile, type ServerSettings } from './option-file.ts';
 import { runCommand } from './run-command.ts';
 
+const REDO_LOG = '32M';
+
 export interface MariadbProgram {
   readonly command: string;
   /** A data folder as initialised, copied for every new server. */
@@ -57,6 +59,7 @@ async function initialise(command: string, dataDir: string): Promise<void> {
     `--datadir=${dataDir}`,
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
+    `--innodb-log-file-size=${REDO_LOG}`, // else every new server begins by making its log anew
     ...asThisUser(),
   ]);
 }
@@ -115,7 +118,7 @@ function settings(options: ServerOptions): ServerSettings {
     'rpl-semi-sync-master-wait-point': 'AFTER_SYNC',
     'rpl-semi-sync-master-timeout': 4294967295,
     'innodb-buffer-pool-size': '32M',
-    'innodb-log-file-size': '32M',
+    'innodb-log-file-size': REDO_LOG,
     'key-buffer-size': '1M',
     'aria-pagecache-buffer-size': '8M',
   };

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cached, type Say } from './cache.ts';
 import { findProgram } from './find-program.ts';
@@ -37,6 +38,9 @@ const PACKAGES = [
   'libmd0',
   'libtinfo6',
 ];
+/** The cache's folders that hold an unpacked server. */
+export const UNPACKED_PREFIX = 'mysql-server-';
+
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const TRIPLET = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
 
@@ -50,22 +54,34 @@ export async function unpackMysql(say: Say): Promise<string> {
       'MySQL is missing: install MySQL 8.4 or newer and put mysqld on the PATH, or set SITESHIFT_MYSQLD',
     );
   }
-  return cached({
-    name: 'mysql-server-9',
-    doing: 'unpacking MySQL from Debian packages',
-    typically: 'about 15 seconds, 49 MB',
-    say,
-    build: async (folder) => {
-      const apt = await ownApt(join(folder, 'apt'));
-      const icu = await icuPackage(apt);
-      const debs = join(folder, 'apt', 'debs');
-      mkdirSync(debs);
-      await runCommand('apt-get', [...apt, 'download', ...PACKAGES, icu], { cwd: debs });
-      for (const deb of readdirSync(debs)) await runCommand('dpkg', ['-x', join(debs, deb), folder]);
-      rmSync(join(folder, 'apt'), { recursive: true });
-      await checkLibraries(programFromUnpacked(folder));
-    },
-  });
+  const scratch = mkdtempSync(join(tmpdir(), 'siteshift-apt-'));
+  try {
+    const apt = await ownApt(scratch);
+    return await cached({
+      name: `${UNPACKED_PREFIX}${await candidateVersion(apt)}`,
+      doing: 'unpacking MySQL from Debian packages',
+      typically: 'about 15 seconds, 49 MB',
+      say,
+      build: async (folder) => {
+        await runCommand('apt-get', [...apt, 'download', ...PACKAGES, await icuPackage(apt)], {
+          cwd: scratch,
+        });
+        const debs = readdirSync(scratch).filter((file) => file.endsWith('.deb'));
+        for (const deb of debs) await runCommand('dpkg', ['-x', join(scratch, deb), folder]);
+        await checkLibraries(programFromUnpacked(folder));
+      },
+    });
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function candidateVersion(apt: readonly string[]): Promise<string> {
+  const policy = await runCommand('apt-cache', [...apt, 'policy', 'mysql-server-core']);
+  const version = /Candidate: (\d[\w.+-]*)/.exec(policy)?.[1];
+  if (version === undefined)
+    throw new Error("this machine's Debian mirror offers no mysql-server-core in unstable");
+  return version;
 }
 
 export function programFromUnpacked(folder: string): ServerProgram {

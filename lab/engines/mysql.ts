@@ -11,7 +11,7 @@ import {
 } from './database-server.ts';
 import { findProgram, namedProgram } from './find-program.ts';
 import { mysqlSettings } from './mysql-settings.ts';
-import { programFromUnpacked, unpackMysql, type ServerProgram } from './mysql-packages.ts';
+import { programFromUnpacked, UNPACKED_PREFIX, unpackMysql, type ServerProgram } from './mysql-packages.ts';
 import { optionFile } from './option-file.ts';
 import { runCommand } from './run-command.ts';
 
@@ -25,7 +25,7 @@ export interface MysqlProgram extends ServerProgram {
 export async function obtainMysql(say: Say): Promise<MysqlProgram> {
   const program =
     (await installedMysql()) ??
-    programFromUnpacked(cachedVersions('mysql-server-')[0] ?? (await unpackMysql(say)));
+    programFromUnpacked(cachedVersions(UNPACKED_PREFIX)[0] ?? (await unpackMysql(say)));
   const version = await versionOf(program);
   if (version === undefined) throw new Error(`${program.command} does not say that it is MySQL 8.4 or newer`);
   const folder = await cached({
