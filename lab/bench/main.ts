@@ -1,0 +1,36 @@
+/** One benchmark of the repository; it parses its own arguments and exits non-zero when its goal is a promise. */
+interface Benchmark {
+  readonly measures: string;
+  load(): Promise<{ run(args: string[]): Promise<void> }>;
+}
+
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  switchover: {
+    measures: 'planned promotion beside the same bare statements, both engines [--rounds N] [--json FILE]',
+    load: () => import('./switchover.ts'),
+  },
+  push: {
+    measures:
+      'publish to applied and acknowledged at every consumer [--consumers N] [--rounds N] [--json FILE]',
+    load: () => import('./push.ts'),
+  },
+  flip: {
+    measures: 'moving units under load: misrouted, errors, gap [--rounds N] [--json FILE]',
+    load: () => import('./flip.ts'),
+  },
+  steps: {
+    measures: 'orchestration per sequential step [--steps N] [--json FILE]',
+    load: () => import('./steps.ts'),
+  },
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const benchmark = benchmarks[name];
+if (benchmark === undefined) {
+  console.error(`npm run bench -- NAME; expected one of these, saw "${name}":`);
+  for (const [known, { measures }] of Object.entries(benchmarks))
+    console.error(`  ${known.padEnd(12)}${measures}`);
+  process.exitCode = 2;
+} else {
+  await (await benchmark.load()).run(args);
+}
