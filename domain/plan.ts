@@ -31,7 +31,10 @@ export interface Plan {
   readonly steps: readonly PlanStep[];
   /** SHA-256 (hex) of the inventory and the runbook texts it was compiled from. */
   readonly sources: { readonly inventory: string; readonly runbook: string };
-  /** SHA-256 (hex) over everything above, canonical JSON; what an approval binds to. */
+  /**
+   * SHA-256 (hex) over everything above but `mode`, canonical JSON; what an approval binds to. Without the mode, so
+   * that the digest of a precheck is the digest of the run that it was made for.
+   */
   readonly digest: string;
 }
 

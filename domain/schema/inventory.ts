@@ -17,7 +17,13 @@ export const secretReference = z
   .describe('Where the secret is found when it is used: env:NAME or file:PATH.');
 
 const port = z.int().min(1).max(65535);
-const url = z.url({ protocol: /^https?$/ }).describe('http or https URL');
+const url = z
+  .url({ protocol: /^https?$/, error: 'an http or https URL' })
+  .refine(
+    (text) => !/^https?:\/\/[^/?#]*@/.test(text),
+    'a URL without user or password (they belong in a secret)',
+  )
+  .describe('http or https URL');
 const milliseconds = z.int().min(1).max(86_400_000);
 const account = z.strictObject({ user: z.string().min(1), password: secretReference });
 
@@ -37,6 +43,9 @@ const databaseNode = z.strictObject({
 
 const databaseCluster = z.strictObject({
   engine: z.enum(['mysql', 'mariadb']),
+  homeSite: name
+    .optional()
+    .describe('Site in which the primary usually stands; site-failback brings it back there.'),
   durability: z
     .enum(['semisync', 'async'])
     .describe(
@@ -215,3 +224,6 @@ export type Gateway = z.infer<typeof gateway>;
 export type Routing = z.infer<typeof routing>;
 export type Tls = z.infer<typeof tls>;
 export type Policy = z.infer<typeof policy>;
+
+/** For an inventory without gateways: nothing to route. */
+export const emptyRouting: Routing = routing.parse({ units: {} });

@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto';
+import { expanders, gatewayParameters } from './expand-steps.ts';
+import type { ExpandContext, Expanded } from './expand-context.ts';
+import { canonicalJson } from './json.ts';
+import type { Json } from './json.ts';
+import type { ObservedTopology, Plan, PlanStep } from './plan.ts';
+import type { RunRequest } from './run.ts';
+import { resolveParameters } from './runbook-parameters.ts';
+import type { ParameterValues } from './runbook-parameters.ts';
+import { emptyRouting } from './schema/inventory.ts';
+import type { Inventory } from './schema/inventory.ts';
+import type { Loaded } from './schema/load.ts';
+import { substitute, substituteText } from './schema/placeholders.ts';
+import { inFileOrder, ProblemList } from './schema/problem.ts';
+import type { Problem } from './schema/problem.ts';
+import type { Runbook, RunbookStep } from './schema/runbook.ts';
+import { stepWith } from './schema/step-with.ts';
+import { problemsOf } from './schema/zod-problems.ts';
+import { claimStepId, stepKinds } from './step-kinds.ts';
+import type { ClaimEpochParameters } from './step-parameters.ts';
+
+export interface CompileInput {
+  readonly runbook: Loaded<Runbook>;
+  readonly inventory: Loaded<Inventory>;
+  readonly request: RunRequest;
+  readonly observed: ObservedTopology;
+}
+
+export type CompileResult =
+  | { readonly ok: true; readonly plan: Plan; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+interface ExpandedStep {
+  readonly step: RunbookStep;
+  readonly targets: readonly Expanded[];
+}
+
+/** A runbook and what was observed make a plan. Pure: equal input, equal plan, equal digest. */
+export function compilePlan({ runbook, inventory, request, observed }: CompileInput): CompileResult {
+  const { values, problems } = resolveParameters(runbook, request, Object.keys(inventory.value.sites));
+  if (problems.length > 0) return { ok: false, problems: inFileOrder(problems) };
+  const found = new ProblemList(runbook.file, runbook.locate);
+  const notes: string[] = [...observed.gaps];
+  if (inventory.value.routing !== undefined && observed.routing === undefined)
+    notes.push('no gateway told its table: the plan starts from the home buckets of the inventory');
+  const expanded = runbook.value.steps.map((step, index) => ({
+    step,
+    targets: expandStep(step, index, values, { inventory: inventory.value, observed }, runbook, found, notes),
+  }));
+  if (found.found.length > 0) return { ok: false, problems: inFileOrder(found.found) };
+  const { mode = 'precheck', style = 'graceful', drill = false } = request;
+  const plan = {
+    version: 1,
+    runbook: runbook.value.name,
+    domain: inventory.value.domain,
+    ...siteValue('from', values),
+    ...siteValue('to', values),
+    mode,
+    style,
+    drill,
+    steps: planSteps(expanded, inventory.value, values),
+    sources: { inventory: inventory.digest, runbook: runbook.digest },
+  } as const;
+  return { ok: true, plan: { ...plan, digest: planDigest(plan) }, notes: [...new Set(notes)] };
+}
+
+/** The digest of a plan without its `digest` and `mode`. */
+export function planDigest(plan: Omit<Plan, 'digest'>): string {
+  const { mode: _, ...bound } = plan;
+  return createHash('sha256').update(canonicalJson(bound)).digest('hex');
+}
+
+function siteValue(key: 'from' | 'to', values: ParameterValues): { from?: string; to?: string } {
+  const value = values[key];
+  return typeof value === 'string' ? { [key]: value } : {};
+}
+
+function expandStep(
+  step: RunbookStep,
+  index: number,
+  values: ParameterValues,
+  world: Pick<ExpandContext, 'inventory' | 'observed'>,
+  runbook: Loaded<Runbook>,
+  found: ProblemList,
+  notes: string[],
+): readonly Expanded[] {
+  const written = substitute(step.with, (name) => values[name]) ?? {};
+  const under = ['steps', index, 'with'] as const;
+  const context: ExpandContext = {
+    ...world,
+    refuse: (path, expected, seen) => found.add([...under, ...path], expected, seen),
+    note: (sentence) => notes.push(`${step.id}: ${sentence}`),
+  };
+  const parsed = stepWith[step.uses].safeParse(written);
+  if (parsed.success) return expand(step.uses, parsed.data, context);
+  found.found.push(...problemsOf(parsed.error.issues, written, runbook.file, runbook.locate, under));
+  return [];
+}
+
+/** `data` was validated by the schema of the same kind one line above: the pairing that types cannot see. */
+const expand = (kind: keyof typeof expanders, data: unknown, context: ExpandContext): readonly Expanded[] =>
+  (expanders[kind] as (what: unknown, context: ExpandContext) => readonly Expanded[])(data, context);
+
+function planSteps(
+  expanded: readonly ExpandedStep[],
+  inventory: Inventory,
+  values: ParameterValues,
+): readonly PlanStep[] {
+  if (expanded.every(({ targets }) => targets.length === 0)) return [];
+  const steps = expanded.flatMap(({ step, targets }) =>
+    targets.map((target): PlanStep => {
+      const needs =
+        target.database === undefined ? needsOf(step, expanded) : needsOf(step, expanded, target.database);
+      return {
+        id: planStepId(step, target),
+        kind: step.uses,
+        title: titleOf(step, target, values),
+        needs: needs.length === 0 ? [claimStepId] : needs,
+        reversibility: target.reversibility,
+        parameters: target.parameters,
+        ...(step.style === undefined ? {} : { style: step.style }),
+      };
+    }),
+  );
+  return [claimStep(expanded, inventory), ...steps];
+}
+
+const planStepId = (step: RunbookStep, { target }: Expanded): string =>
+  target === undefined ? step.id : `${step.id}/${target}`;
+
+/**
+ * Plan steps that a step waits for. A step about one database waits only for that database's steps: a push need not
+ * wait for another database's promotion. A needed step without targets hands on its own needs.
+ */
+function needsOf(step: RunbookStep, expanded: readonly ExpandedStep[], database?: string): readonly string[] {
+  const needs = step.needs.flatMap((id) => {
+    const needed = expanded.find((other) => other.step.id === id);
+    if (needed === undefined) return [];
+    const isPerDatabase =
+      database !== undefined && needed.targets.some((target) => target.database !== undefined);
+    const targets = isPerDatabase
+      ? needed.targets.filter((target) => target.database === database)
+      : needed.targets;
+    return targets.length > 0
+      ? targets.map((target) => planStepId(needed.step, target))
+      : needsOf(needed.step, expanded, database);
+  });
+  return [...new Set(needs)];
+}
+
+function titleOf(step: RunbookStep, target: Expanded, values: ParameterValues): string {
+  if (step.title === undefined) return shorten(target.title);
+  const written = substituteText(step.title, (name) => values[name]);
+  return shorten(target.target === undefined ? written : `${written} (${target.target})`);
+}
+
+const shorten = (text: string): string => (text.length <= 120 ? text : `${text.slice(0, 119)}…`);
+
+function claimStep(expanded: readonly ExpandedStep[], inventory: Inventory): PlanStep {
+  const leaving = expanded.flatMap(({ targets }) => targets.flatMap((target) => target.leaving ?? []));
+  const parameters: ClaimEpochParameters = {
+    ...gatewayParameters(inventory, inventory.routing ?? emptyRouting),
+    databases: inventory.databases,
+    units: [...new Set(leaving)].sort(),
+  };
+  return {
+    id: claimStepId,
+    kind: 'claimEpoch',
+    title: `Claim the next epoch of ${inventory.domain}`,
+    needs: [],
+    reversibility: stepKinds.claimEpoch.reversibility,
+    parameters: parameters as unknown as Json,
+  };
+}
