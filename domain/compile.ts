@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expanders, gatewayParameters } from './expand-steps.ts';
 import type { ExpandContext, Expanded } from './expand-context.ts';
+import { ancestorsOf } from './graph.ts';
 import { canonicalJson } from './json.ts';
 import type { Json } from './json.ts';
 import type { ObservedTopology, Plan, PlanStep } from './plan.ts';
@@ -106,23 +107,43 @@ function planSteps(
   inventory: Inventory,
   values: ParameterValues,
 ): readonly PlanStep[] {
-  if (expanded.every(({ targets }) => targets.length === 0)) return [];
+  const before = stepsBeforeClaim(expanded.map(({ step }) => step));
   const steps = expanded.flatMap(({ step, targets }) =>
     targets.map((target): PlanStep => {
-      const needs =
-        target.database === undefined ? needsOf(step, expanded) : needsOf(step, expanded, target.database);
+      const needs = needsOf(step, expanded, target.database);
+      const isBefore = before.has(step.id);
+      const isFirst = needs.every((need) => before.has(need));
       return {
         id: planStepId(step, target),
         kind: step.uses,
         title: titleOf(step, target, values),
-        needs: needs.length === 0 ? [claimStepId] : needs,
+        needs: isFirst && !isBefore ? [claimStepId, ...needs] : needs,
         reversibility: target.reversibility,
         parameters: target.parameters,
         ...(step.style === undefined ? {} : { style: step.style }),
       };
     }),
   );
-  return [claimStep(expanded, inventory), ...steps];
+  const questions = steps.filter(({ id }) => before.has(id));
+  const acting = steps.filter(({ id }) => !before.has(id));
+  if (acting.length === 0) return steps;
+  const claim = claimStep(
+    expanded,
+    inventory,
+    questions.map(({ id }) => id),
+  );
+  return [...questions, claim, ...acting];
+}
+
+/**
+ * Questions and holds that nothing else comes before. The claim waits for them: from the claim on, a gateway that
+ * misses the rules lets the leases of the moved units run out, which must not happen while a person thinks.
+ */
+function stepsBeforeClaim(steps: readonly RunbookStep[]): ReadonlySet<string> {
+  const isQuestion = (id: string): boolean =>
+    steps.some((step) => step.id === id && (step.uses === 'approve' || step.uses === 'hold'));
+  const before = steps.filter((step) => [step.id, ...ancestorsOf(steps, step.id)].every(isQuestion));
+  return new Set(before.map((step) => step.id));
 }
 
 const planStepId = (step: RunbookStep, { target }: Expanded): string =>
@@ -132,7 +153,11 @@ const planStepId = (step: RunbookStep, { target }: Expanded): string =>
  * Plan steps that a step waits for. A step about one database waits only for that database's steps: a push need not
  * wait for another database's promotion. A needed step without targets hands on its own needs.
  */
-function needsOf(step: RunbookStep, expanded: readonly ExpandedStep[], database?: string): readonly string[] {
+function needsOf(
+  step: RunbookStep,
+  expanded: readonly ExpandedStep[],
+  database: string | undefined,
+): readonly string[] {
   const needs = step.needs.flatMap((id) => {
     const needed = expanded.find((other) => other.step.id === id);
     if (needed === undefined) return [];
@@ -156,7 +181,11 @@ function titleOf(step: RunbookStep, target: Expanded, values: ParameterValues): 
 
 const shorten = (text: string): string => (text.length <= 120 ? text : `${text.slice(0, 119)}…`);
 
-function claimStep(expanded: readonly ExpandedStep[], inventory: Inventory): PlanStep {
+function claimStep(
+  expanded: readonly ExpandedStep[],
+  inventory: Inventory,
+  needs: readonly string[],
+): PlanStep {
   const leaving = expanded.flatMap(({ targets }) => targets.flatMap((target) => target.leaving ?? []));
   const parameters: ClaimEpochParameters = {
     ...gatewayParameters(inventory, inventory.routing ?? emptyRouting),
@@ -167,7 +196,7 @@ function claimStep(expanded: readonly ExpandedStep[], inventory: Inventory): Pla
     id: claimStepId,
     kind: 'claimEpoch',
     title: `Claim the next epoch of ${inventory.domain}`,
-    needs: [],
+    needs,
     reversibility: stepKinds.claimEpoch.reversibility,
     parameters: parameters as unknown as Json,
   };

@@ -1,0 +1,161 @@
+import type { OperatorDecision, RunRecord, StepRecord } from '../run.ts';
+import { cell, durationText, offsetText, plural, shortJson, timeText } from './format.ts';
+import { summarise } from './summary.ts';
+import type { RunSummary } from './summary.ts';
+
+const longestValue = 1_000;
+
+/**
+ * The report of a run as Markdown: the workflow's result, and `siteshift report`. Pure and without Node or Intl; the
+ * same record gives the same bytes.
+ * @param appendix further sections, e.g. the timeline that only the history knows
+ */
+export function renderMarkdown(record: RunRecord, appendix: readonly string[] = []): string {
+  const summary = summarise(record);
+  const sections = [
+    `# ${cell(summary.title)}`,
+    headTable(record, summary),
+    list('Why it ended like this', record.because ?? []),
+    decisionSection(record),
+    stepSection(record),
+    lossSection(record, summary),
+    list(
+      'Skipped',
+      summary.skipped.map((step) => `${step.id}: ${step.outcome?.summary ?? ''}`),
+    ),
+    list('Still to do', record.leftToDo),
+    ...appendix,
+    detailSection(record),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows.map((row) => row.map(cell))]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+
+const list = (title: string, sentences: readonly string[]): string =>
+  sentences.length === 0
+    ? ''
+    : [`## ${title}`, '', ...sentences.map((sentence) => `- ${cell(sentence)}`)].join('\n');
+
+function headTable(record: RunRecord, summary: RunSummary): string {
+  const { request, operation, startedAt, endedAt } = record;
+  const mode = request.mode === 'real' ? 'real' : 'precheck (nothing was changed)';
+  const rows: (readonly [string, string] | false)[] = [
+    ['Outcome', record.outcome ?? `not ended: ${record.phase}`],
+    ['Mode', `${mode}, ${record.style}${request.drill === true ? ', drill' : ''}`],
+    ['Asked by', request.by ?? 'not said'],
+    ['Reason', request.reason ?? 'not given'],
+    ['Operation', operation.id],
+    ['Failover domain', operation.domain],
+    operation.epoch > 0 && ['Epoch', `${operation.epoch} (fence), ${operation.epoch + 1} (open)`],
+    ['Started', timeText(startedAt)],
+    endedAt !== undefined && ['Ended', `${timeText(endedAt)} (${durationText(endedAt - startedAt)})`],
+    ['Waited for people', `${durationText(summary.peopleMs)}${parkedNote(record)}`],
+    summary.writeGap !== undefined && [
+      'Write gap of the moved users',
+      `${durationText(summary.writeGap.ms)} (${summary.writeGap.basis})`,
+    ],
+    summary.decisionToFirstWrite !== undefined && [
+      'Decision to first write',
+      `${durationText(summary.decisionToFirstWrite.ms)} (${summary.decisionToFirstWrite.basis})`,
+    ],
+    ['Steps', summary.counts.map(({ status, count }) => `${count} ${status}`).join(', ') || 'none ended'],
+    record.planDigest !== undefined && ['Plan digest (SHA-256)', record.planDigest],
+  ];
+  return table(
+    ['', ''],
+    rows.filter((row): row is readonly [string, string] => row !== false),
+  );
+}
+
+/** The record keeps only the last end of a step: how long it stood parked before, the history alone knows. */
+function parkedNote({ decisions }: RunRecord): string {
+  const answers = decisions.filter(({ action }) =>
+    ['retry', 'force', 'accept', 'skip'].includes(action),
+  ).length;
+  return answers === 0
+    ? ''
+    : `, and ${plural(answers, 'time')} on a parked step (see the report from the history)`;
+}
+
+function decisionSection({ decisions, startedAt, request }: RunRecord): string {
+  const row = ({ at, by, action, step, reason }: OperatorDecision): readonly string[] => [
+    offsetText(at, startedAt),
+    by,
+    step === undefined ? action : `${action} ${step}`,
+    reason,
+  ];
+  const start = [offsetText(startedAt, startedAt), request.by ?? 'not said', 'start', request.reason ?? ''];
+  return `## Decisions\n\n${table(['When', 'Who', 'What', 'Why'], [start, ...decisions.map(row)])}`;
+}
+
+function stepSection({ steps, startedAt }: RunRecord): string {
+  if (steps.length === 0) return '';
+  const row = (step: StepRecord): readonly string[] => [
+    step.id,
+    step.outcome?.status ?? step.state,
+    step.startedAt === undefined ? '' : offsetText(step.startedAt, startedAt),
+    step.startedAt === undefined || step.endedAt === undefined
+      ? ''
+      : durationText(step.endedAt - step.startedAt),
+    step.waitingFor ?? step.outcome?.summary ?? step.title,
+  ];
+  return `## Steps\n\n${table(['Step', 'Outcome', 'Started', 'Took', 'What happened'], steps.map(row))}`;
+}
+
+function lossSection({ steps }: RunRecord, { losses }: RunSummary): string {
+  const promotions = steps.filter(
+    (step) => step.kind === 'promoteDatabase' && step.outcome?.status === 'done',
+  );
+  if (promotions.length === 0) return '';
+  const rows = losses.map(({ step, evidence }) => [
+    step,
+    evidence.what,
+    shortJson(evidence.value, longestValue),
+    evidence.source,
+  ]);
+  const body =
+    rows.length === 0
+      ? 'No promotion recorded a transaction that one side has and the other has not.'
+      : table(['Step', 'What', 'Value', 'Source'], rows);
+  return `## Loss ledger\n\n${body}`;
+}
+
+function detailSection({ steps }: RunRecord): string {
+  const ended = steps.filter((step) => step.outcome !== undefined);
+  return ended.length === 0 ? '' : ['## Evidence, step by step', ...ended.map(stepDetail)].join('\n\n');
+}
+
+function stepDetail(step: StepRecord): string {
+  const { outcome } = step;
+  if (outcome === undefined) return '';
+  const durations = Object.entries(outcome.durationsMs).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const lines = [
+    `${outcome.status}${step.attempts > 1 ? ` after ${plural(step.attempts, 'attempt')}` : ''}; ${step.reversibility}`,
+    ...outcome.details,
+    ...(durations.length === 0
+      ? []
+      : [`Durations: ${durations.map(([name, ms]) => `${name} ${durationText(ms)}`).join(', ')}`]),
+    ...(step.undo === undefined ? [] : [`Undo: ${step.undo.status}: ${step.undo.summary}`]),
+  ];
+  const facts = [
+    ['before', outcome.before, ''] as const,
+    ['after', outcome.after, ''] as const,
+    ...outcome.evidence.map(({ what, value, source }) => [what, value, source] as const),
+  ].filter(([, value]) => value !== null);
+  return [
+    `### ${cell(step.id)}: ${cell(step.title)}`,
+    lines.map((line) => `- ${cell(line)}`).join('\n'),
+    facts.length === 0
+      ? ''
+      : table(
+          ['What', 'Value', 'Source'],
+          facts.map(([what, value, source]) => [what, shortJson(value, longestValue), source]),
+        ),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
