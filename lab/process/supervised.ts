@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { identify } from './identity.ts';
+import { identify, isRunning } from './identity.ts';
 import {
   MARK_VARIABLE,
   membersOf,
@@ -81,7 +81,7 @@ export async function startProcess(options: {
       run = launch();
       await becomeReady(run, spec, stateFolder, logFile);
     },
-    alive: () => isAlive(run.child),
+    alive: () => isRunning(run.record),
   };
   options.started(supervised);
   await becomeReady(run, spec, stateFolder, logFile);
@@ -118,16 +118,16 @@ async function becomeReady(run: Run, spec: ProcessSpec, stateFolder: string, log
   const withinMs = spec.readyWithinMs ?? 30_000;
   const deadline = Date.now() + withinMs;
   let seen = 'nothing yet';
-  while (Date.now() < deadline && isAlive(run.child)) {
+  while (Date.now() < deadline && hasNotEnded(run.child)) {
     try {
       await spec.ready();
-      if (isAlive(run.child)) return; // else somebody else answered on its port
+      if (hasNotEnded(run.child)) return; // else somebody else answered on its port
     } catch (error) {
       seen = error instanceof Error ? error.message : String(error);
     }
     await sleep(25);
   }
-  const what = isAlive(run.child)
+  const what = hasNotEnded(run.child)
     ? `was not ready within ${withinMs / 1000} s; last check: ${seen}`
     : `ended with ${run.child.signalCode ?? `code ${run.child.exitCode}`} before it was ready`;
   signalMembers(run.record, 'SIGKILL');
@@ -140,9 +140,9 @@ async function becomeReady(run: Run, spec: ProcessSpec, stateFolder: string, log
 
 async function stopRun(run: Run, spec: ProcessSpec, stateFolder: string): Promise<void> {
   signalMembers(run.record, 'SIGCONT'); // a paused process would not see the SIGTERM
-  if (isAlive(run.child)) run.child.kill('SIGTERM');
+  if (hasNotEnded(run.child)) run.child.kill('SIGTERM');
   const deadline = Date.now() + (spec.stopWithinMs ?? 10_000);
-  while (isAlive(run.child) && Date.now() < deadline) await sleep(10);
+  while (hasNotEnded(run.child) && Date.now() < deadline) await sleep(10);
   signalMembers(run.record, 'SIGKILL');
   await waitUntilGone(run.record);
   removeRecord(stateFolder, spec.name);
@@ -157,4 +157,5 @@ async function waitUntilGone(record: ProcessRecord): Promise<void> {
   }
 }
 
-const isAlive = (child: ChildProcess) => child.exitCode === null && child.signalCode === null;
+/** As far as Node has heard: it hears of an end a little late, but then knows the exit code. */
+const hasNotEnded = (child: ChildProcess) => child.exitCode === null && child.signalCode === null;
