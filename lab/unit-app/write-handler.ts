@@ -70,17 +70,31 @@ export class WriteHandler {
   }
 
   async #insert(pool: Queries, write: WriteRequest, routing: RoutingHeaders): Promise<void> {
-    const [rows] = await pool.query('SELECT unit FROM writes WHERE user = ? AND seq = ?', [write.user, write.seq]);
+    const [rows] = await pool.query('SELECT unit FROM writes WHERE user = ? AND seq = ?', [
+      write.user,
+      write.seq,
+    ]);
     if (Array.isArray(rows) && rows.length > 0) return;
     try {
-      await pool.query('INSERT INTO writes (user, seq, unit, epoch) VALUES (?, ?, ?, ?)', [write.user, write.seq, this.#unit, routing.epoch]);
+      await pool.query('INSERT INTO writes (user, seq, unit, epoch) VALUES (?, ?, ?, ?)', [
+        write.user,
+        write.seq,
+        this.#unit,
+        routing.epoch,
+      ]);
     } catch (error) {
       if ((error as { errno?: number }).errno !== duplicateKey) throw error;
     }
   }
 
   #logCommit(write: WriteRequest, routing: RoutingHeaders): void {
-    const line: CommittedWrite = { at: performance.timeOrigin + performance.now(), ...write, unit: this.#unit, epoch: routing.epoch, bucket: routing.bucket };
+    const line: CommittedWrite = {
+      at: performance.timeOrigin + performance.now(),
+      ...write,
+      unit: this.#unit,
+      epoch: routing.epoch,
+      bucket: routing.bucket,
+    };
     // Synchronous and unbuffered: what was logged survives a kill -9 of this process.
     writeSync(this.#log, `${JSON.stringify(line)}\n`);
   }
