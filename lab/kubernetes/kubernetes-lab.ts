@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import type { Say } from '../engines/cache.ts';
+import type { PortBlock } from '../process/ports.ts';
+import type { Supervisor } from '../process/supervise.ts';
+import { startCluster, stopCluster, type Cluster } from './cluster.ts';
+import { nodePoolDefinition } from './lab-definitions.ts';
+import { kwokStages, parseObjects, serviceDefinitions } from './module-files.ts';
+import { startObjectStore, type ObjectStore } from './object-store.ts';
+import { obtainKubernetesPrograms, type KubernetesPrograms } from './programs.ts';
+import { veleroDefinitions } from './velero.ts';
+
+/** Two Kubernetes sites and the store between them. */
+export interface KubernetesLab {
+  readonly east: Cluster;
+  readonly west: Cluster;
+  readonly store: ObjectStore;
+  readonly programs: KubernetesPrograms;
+  /** Stops what was started here, in order. The supervisor's own close would do, only not as gently. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts two control planes and one S3 store on loopback. `dir` is the lab's own folder: its parts `east`, `west` and
+ * `object-store` are emptied first. A start that fails throws; the supervisor then still holds what did start.
+ */
+export async function startKubernetesLab(options: {
+  readonly dir: string;
+  readonly supervisor: Supervisor;
+  readonly ports: PortBlock;
+  readonly say: Say;
+}): Promise<KubernetesLab> {
+  const { dir, supervisor, ports, say } = options;
+  const programs = await obtainKubernetesPrograms(say);
+  const definitions = [
+    nodePoolDefinition,
+    ...(await serviceDefinitions(say)),
+    ...(await veleroDefinitions(programs.velero)),
+  ];
+  const stages = [...(await kwokStages(say)), ...knativeStages()];
+  const port = await ports.next();
+  const store = startObjectStore({
+    supervisor,
+    program: programs.versitygw,
+    folder: join(dir, 'object-store'),
+    port,
+  });
+  const start = (name: string) =>
+    startCluster({
+      name,
+      folder: join(dir, name),
+      supervisor,
+      programs,
+      ports,
+      store,
+      definitions,
+      stages,
+      say,
+    });
+  const [east, west, running] = await Promise.all([start('east'), start('west'), store]);
+  return {
+    east,
+    west,
+    store: running,
+    programs,
+    stop: async () => {
+      await Promise.all([stopCluster(east), stopCluster(west)]);
+      await running.process.stop();
+    },
+  };
+}
+
+function knativeStages() {
+  const file = join(import.meta.dirname, 'knative-stages.yaml');
+  return parseObjects(readFileSync(file, 'utf8'), file);
+}
