@@ -115,6 +115,7 @@ const ruleOf = (state: RunState, step: PlanStep): ApprovalRule => ({
 /** Why going back is no longer possible: a point of no return was passed, or may have been. */
 export function abortRefusal(state: RunState): string | undefined {
   if (state.aborting !== undefined) return 'the run is being aborted already';
+  if (state.plan.mode === 'precheck') return undefined; // nothing was changed
   const reasons = state.plan.steps
     .filter((step) => step.reversibility === 'point-of-no-return')
     .flatMap((step) => {

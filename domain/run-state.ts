@@ -110,7 +110,7 @@ export function stepEnded(state: RunState, step: PlanStep, outcome: StepOutcome,
     endedAt: now,
     outcome,
     endOrder: endings,
-    isTouched: progress.isTouched || mayHaveChanged(outcome),
+    isTouched: progress.isTouched || (state.plan.mode === 'real' && mayHaveChanged(outcome)),
     opening: openingAfter(step, progress.opening, outcome),
     ...(snapshot === undefined ? {} : { snapshot }),
   };

@@ -1,0 +1,38 @@
+import type { Json } from '../domain/json.ts';
+import { callHook } from './call-hook.ts';
+import { compilePlanFrom, type CompilePlan } from './compile-plan.ts';
+import type { StepKind } from './define-step.ts';
+import { describeHolder, type DescribeHolder } from './describe-holder.ts';
+import { observeTopologyWith, type ObserveTopology, type TopologyObservers } from './observe-topology.ts';
+import type { SourceFiles } from './read-sources.ts';
+import { stepActivity, type StepActivity, type StepSurroundings } from './step-activity.ts';
+
+/** Everything that activities need from the process they run in. */
+export interface ActivityDependencies {
+  readonly files: SourceFiles;
+  readonly surroundings: StepSurroundings;
+}
+
+export type Activities = { readonly [kind: string]: StepActivity } & {
+  readonly observeTopology: ObserveTopology;
+  readonly compilePlan: CompilePlan;
+  readonly describeHolder: DescribeHolder;
+};
+
+export function createActivities({ files, surroundings }: ActivityDependencies): Activities {
+  /** A step kind is registered under its own name: what stands in the runbook is what the timeline shows. */
+  const activity = <Parameters, Observed extends Json>(kind: StepKind<Parameters, Observed>) => ({
+    [kind.kind]: stepActivity(kind, surroundings),
+  });
+  return {
+    ...activity(callHook),
+    observeTopology: observeTopologyWith(files, observers, surroundings),
+    compilePlan: compilePlanFrom(files),
+    describeHolder,
+  } as Activities;
+}
+
+const observers: TopologyObservers = {
+  observeCluster: () => Promise.reject(new Error('not wired')),
+  observeRouting: () => Promise.reject(new Error('not wired')),
+};

@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
+import { loadInventory, loadRunbook, type Loaded, type NotLoaded } from '../domain/schema/load.ts';
+import type { Inventory } from '../domain/schema/inventory.ts';
+import type { Runbook } from '../domain/schema/runbook.ts';
+
+/** Files that describe the deployment. They are read for every run anew, so that an edit needs no restart. */
+export interface SourceFiles {
+  readonly inventoryFile: string;
+  readonly runbooksFolder: string;
+}
+
+export async function readInventory({ inventoryFile }: SourceFiles): Promise<Loaded<Inventory>> {
+  return valid(loadInventory(await read(inventoryFile, 'the inventory'), inventoryFile));
+}
+
+/** @param name checked by the run request to be a plain name: it cannot leave the folder */
+export async function readRunbook({ runbooksFolder }: SourceFiles, name: string): Promise<Loaded<Runbook>> {
+  const file = join(runbooksFolder, `${name}.yaml`);
+  return valid(loadRunbook(await read(file, `runbook ${name}`), file));
+}
+
+async function read(file: string, what: string): Promise<Uint8Array> {
+  return readFile(file).catch((error: unknown) => {
+    throw invalid([
+      `cannot read ${what} at ${file}: ${error instanceof Error ? error.message : String(error)}`,
+    ]);
+  });
+}
+
+function valid<Value>(loaded: Loaded<Value> | NotLoaded): Loaded<Value> {
+  if (loaded.ok) return loaded;
+  throw invalid(loaded.problems.map((problem) => problem.message));
+}
+
+const invalid = (problems: readonly string[]): ApplicationFailure =>
+  ApplicationFailure.create({ type: 'InvalidInventory', message: problems.join('\n'), nonRetryable: true });

@@ -1,0 +1,26 @@
+import { allHandlersFinished, CancellationScope, condition, setHandler } from '@temporalio/workflow';
+import { initialState } from '../domain/run-state.ts';
+import type { RunRecord } from '../domain/run.ts';
+import { statusQuery, type ExecutePlanInput } from './messages.ts';
+import { handleOperatorUpdates } from './operator-updates.ts';
+import { PlanRun } from './plan-run.ts';
+import { publisher } from './publish.ts';
+
+/**
+ * Executes one compiled plan under the id `failover/<domain>`, which is the domain's lock. It never closes because a
+ * step failed: what cannot go on is parked and waits for an Update.
+ */
+export async function executePlan(input: ExecutePlanInput): Promise<RunRecord> {
+  const { plan, request, operation, startedAt, decisions } = input;
+  const publish = publisher();
+  const state = initialState(plan, request.by ?? 'not said', decisions);
+  const run = new PlanRun(state, { operation, request, startedAt }, publish);
+  setHandler(statusQuery, () => run.record, { description: 'Where the run stands, step by step.' });
+  handleOperatorUpdates(run);
+  publish(run.record);
+
+  const record = await run.carryOut();
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  publish(record);
+  return record;
+}

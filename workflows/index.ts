@@ -1,0 +1,2 @@
+export { executePlan } from './execute-plan.ts';
+export { runRunbook } from './run-runbook.ts';
