@@ -20,6 +20,23 @@ export interface DatasourceDocument extends Stamp {
   readonly serverIdentity: string;
   /** Consumers that take this document first; everyone once it is absent. */
   readonly canary?: readonly string[];
+  /** What was published before this epoch: the way back, also for a step that was killed after it had published. */
+  readonly previous?: PreviousDocument;
+}
+
+export type PreviousDocument = Omit<DatasourceDocument, 'canary' | 'previous'>;
+
+/** What a follower keeps in the config center's registry while it lives; also the slow way of acknowledging. */
+export interface RegisteredConsumer {
+  readonly consumer: string;
+  readonly site: string;
+  readonly datasource: string;
+  /** Highest stamp that it has applied; epoch 0 before the first one. */
+  readonly epoch: number;
+  readonly operation: string;
+  readonly digest: string;
+  /** Why it does not apply what it was given last. */
+  readonly refused?: string;
 }
 
 /** What a consumer tells: it runs on `epoch`, proven by a query on the new primary. */

@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import { documentDigestText, judgeDocument, type HeldDocument } from '../../domain/datasource-document.ts';
+import type { Acknowledgement, DatasourceDocument } from '../../domain/datasource.ts';
+import { BackOff } from './back-off.ts';
+import { resolveSecret } from './config.ts';
+import {
+  defaultLimits,
+  silentLog,
+  type FollowerLimits,
+  type FollowerLog,
+  type FollowerOptions,
+} from './options.ts';
+import { isSameServer, PoolGeneration } from './pool-generation.ts';
+import { WaitingRoom } from './waiting-room.ts';
+
+export type Via = Acknowledgement['via'];
+
+interface Accepted extends HeldDocument {
+  readonly document: DatasourceDocument;
+  readonly via: Via;
+  readonly superseded: AbortController;
+}
+
+/**
+ * The part that decides: takes documents from wherever they come, goes only upwards, proves the primary, swaps the
+ * pool and tells what it runs on. It knows neither config centers nor collectors.
+ */
+export class Follower {
+  readonly room: WaitingRoom<PoolGeneration>;
+  readonly #options: FollowerOptions;
+  readonly #limits: FollowerLimits;
+  readonly #log: FollowerLog;
+  readonly #tell: (acknowledgement: Acknowledgement) => void;
+  readonly #keep: (document: DatasourceDocument) => void;
+  #accepted: Accepted | undefined;
+  #applied: Acknowledgement | undefined;
+  #refused: Acknowledgement | undefined;
+  #generation: PoolGeneration | undefined;
+  #applying = false;
+  #closed = false;
+
+  constructor(
+    options: FollowerOptions,
+    tell: (acknowledgement: Acknowledgement) => void,
+    keep: (document: DatasourceDocument) => void,
+  ) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#log = options.log ?? silentLog;
+    this.#tell = tell;
+    this.#keep = keep;
+    this.room = new WaitingRoom(this.#limits, `datasource ${options.datasource}: no document has come yet`);
+  }
+
+  /** What this consumer has to say about itself now; undefined before the first document. */
+  get acknowledgement(): Acknowledgement | undefined {
+    return this.#refused ?? this.#applied;
+  }
+
+  get applied(): Acknowledgement | undefined {
+    return this.#applied;
+  }
+
+  get generation(): PoolGeneration | undefined {
+    return this.#generation;
+  }
+
+  /** The epoch below which nothing is taken any more, without using the document yet. */
+  raiseFloor(document: DatasourceDocument): void {
+    this.#accepted ??= accepted(document, 'center');
+  }
+
+  /** A document has come, by whichever way, for the first time or again. */
+  accept(document: DatasourceDocument, via: Via): void {
+    if (this.#closed) return;
+    const next = accepted(document, via);
+    const verdict = judgeDocument(this.#accepted, document, next.digest, this.#options);
+    switch (verdict.kind) {
+      case 'not for us':
+        return;
+      case 'refuse':
+        this.#log.warn({ via, epoch: document.epoch, operation: document.operation }, verdict.reason);
+        return;
+      case 'same':
+        if (this.#applied?.digest !== next.digest) break; // the floor of a restart, not in use yet
+        if (via === 'collector') this.#tell(this.#applied); // it was handed over because our word did not arrive
+        return;
+      case 'apply':
+        break;
+    }
+    if (verdict.kind === 'same' && this.#applying) return;
+    this.#accepted?.superseded.abort();
+    this.#accepted = next;
+    this.room.shut(
+      `datasource ${document.datasource} is switching to ${document.primary} (epoch ${document.epoch})`,
+    );
+    void this.#apply(next);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#accepted?.superseded.abort();
+    this.room.close(`datasource ${this.#options.datasource}: the pool was closed`);
+    await this.#generation?.drain(this.#limits.drainMs);
+  }
+
+  /** Tries until it works or something newer comes: the server may still be on its way up. */
+  async #apply(wanted: Accepted): Promise<void> {
+    this.#applying = true;
+    const { signal } = wanted.superseded;
+    const backOff = new BackOff(signal, 50, 1_000);
+    while (!signal.aborted) {
+      try {
+        const generation = await this.#openProven(wanted);
+        if (!signal.aborted) this.#swap(wanted, generation);
+        else if (generation !== this.#generation) await generation.drain(0);
+        break;
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#refuse(wanted, error instanceof Error ? error.message : String(error));
+        await backOff.wait();
+      }
+    }
+    if (this.#accepted === wanted) this.#applying = false;
+  }
+
+  async #openProven({ document }: Accepted): Promise<PoolGeneration> {
+    const { proveMs } = this.#limits;
+    const current = this.#generation;
+    if (current !== undefined && isSameServer(current.document, document)) {
+      await current.prove(document, proveMs);
+      return current;
+    }
+    const password = await (this.#options.password ?? resolveSecret)(document.password);
+    const limit = this.#options.connectionLimit ?? 10;
+    const generation = new PoolGeneration(document, password, limit, proveMs);
+    try {
+      await generation.prove(document, proveMs);
+      return generation;
+    } catch (error) {
+      void generation.drain(0);
+      throw error;
+    }
+  }
+
+  #swap(wanted: Accepted, generation: PoolGeneration): void {
+    const old = this.#generation;
+    const { document, digest, via } = wanted;
+    this.#generation = generation;
+    this.#applied = this.#acknowledge(wanted);
+    this.#refused = undefined;
+    this.room.open(generation);
+    this.#tell(this.#applied);
+    const { appliedAt } = this.#applied;
+    const { epoch, operation, primary } = document;
+    this.#options.onApplied?.({ epoch, operation, digest, primary, appliedAt, via });
+    this.#keep(document);
+    if (old === undefined || old === generation) return;
+    void old.drain(this.#limits.drainMs).then((cut) => {
+      if (cut > 0)
+        this.#log.warn({ cut, primary: old.document.primary }, 'connections were cut after the drain time');
+    });
+  }
+
+  #refuse(wanted: Accepted, reason: string): void {
+    const first = this.#refused?.refused !== reason;
+    this.#refused = this.#acknowledge(wanted, reason.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 1_000));
+    this.room.shut(
+      `datasource ${wanted.document.datasource} is switching to ${wanted.document.primary} (epoch ${wanted.epoch}): ${reason}`,
+    );
+    if (!first) return;
+    this.#log.warn(
+      { epoch: wanted.epoch, primary: wanted.document.primary, reason },
+      'document not applied yet',
+    );
+    this.#keep(wanted.document);
+    this.#tell(this.#refused);
+  }
+
+  #acknowledge({ document, digest, via }: Accepted, refused?: string): Acknowledgement {
+    const { datasource, epoch, operation } = document;
+    const { consumer } = this.#options;
+    const said = { datasource, consumer, epoch, operation, digest, appliedAt: Date.now(), via };
+    return refused === undefined ? said : { ...said, refused };
+  }
+}
+
+const accepted = (document: DatasourceDocument, via: Via): Accepted => ({
+  epoch: document.epoch,
+  operation: document.operation,
+  digest: createHash('sha256').update(documentDigestText(document)).digest('hex'),
+  document,
+  via,
+  superseded: new AbortController(),
+});

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createPool, type Pool, type PoolConnection } from 'mysql2/promise';
+import type { DatasourceDocument } from '../../domain/datasource.ts';
+import { provePrimary } from './prove-primary.ts';
+
+/** The pool for one server. Every new connection is proven before it is handed out: names resolve anew, servers restart. */
+export class PoolGeneration {
+  readonly #pool: Pool;
+  readonly #proven = new WeakSet<object>();
+  readonly #inUse = new Set<PoolConnection>();
+  #document: DatasourceDocument;
+
+  constructor(document: DatasourceDocument, password: string, connectionLimit: number, proveMs: number) {
+    this.#document = document;
+    this.#pool = createPool({
+      host: document.host,
+      port: document.port,
+      user: document.user,
+      password,
+      database: document.schema,
+      connectionLimit,
+      connectTimeout: proveMs,
+      enableKeepAlive: true,
+      keepAliveInitialDelay: 5_000,
+    });
+    this.#pool.on('acquire', (connection) => this.#inUse.add(connection));
+    this.#pool.on('release', (connection) => this.#inUse.delete(connection));
+  }
+
+  get document(): DatasourceDocument {
+    return this.#document;
+  }
+
+  /** A newer document about the same server: its connections stay, and are all proven again. */
+  async prove(document: DatasourceDocument, withinMs: number): Promise<void> {
+    const timeout = new AbortController();
+    const late = sleep(withinMs, undefined, { signal: timeout.signal }).then(() => {
+      throw new Error(`${document.host}:${document.port}: not proven within ${withinMs} ms`);
+    });
+    late.catch(() => undefined);
+    const proof = this.#proveOne(document);
+    proof.catch(() => undefined);
+    try {
+      await Promise.race([proof, late]);
+    } finally {
+      timeout.abort();
+    }
+    this.#document = document;
+  }
+
+  async getConnection(): Promise<PoolConnection> {
+    const connection = await this.#pool.getConnection();
+    if (this.#proven.has(connection.connection)) return connection;
+    try {
+      await provePrimary(connection, this.#document);
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+    this.#proven.add(connection.connection);
+    return connection;
+  }
+
+  /** Waits until nobody uses it, at most so long; what is in use then is cut. @returns connections that were cut */
+  async drain(withinMs: number): Promise<number> {
+    const deadline = Date.now() + withinMs;
+    while (this.#inUse.size > 0 && Date.now() < deadline) await sleep(10);
+    const cut = [...this.#inUse];
+    for (const connection of cut) connection.destroy();
+    await this.#pool.end().catch(() => undefined);
+    return cut.length;
+  }
+
+  async #proveOne(document: DatasourceDocument): Promise<void> {
+    const connection = await this.#pool.getConnection();
+    try {
+      await provePrimary(connection, document);
+      this.#proven.add(connection.connection);
+      connection.release();
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+}
+
+/** Whether both documents lead to the same server, in the same way. */
+export const isSameServer = (a: DatasourceDocument, b: DatasourceDocument): boolean =>
+  (['engine', 'host', 'port', 'schema', 'user', 'password', 'serverIdentity'] as const).every(
+    (field) => a[field] === b[field],
+  );

@@ -1,0 +1,36 @@
+import type { PoolConnection } from 'mysql2/promise';
+import type { DatasourceDocument } from '../../domain/datasource.ts';
+
+/** Not mysql2's types for rows: a server may answer with texts or numbers. */
+interface Answer {
+  readonly identity?: unknown;
+  readonly closed?: unknown;
+}
+
+const questions = {
+  mysql: 'SELECT @@GLOBAL.server_uuid AS identity, @@GLOBAL.read_only AS closed',
+  mariadb: 'SELECT @@GLOBAL.server_id AS identity, @@GLOBAL.read_only AS closed',
+} as const;
+
+/**
+ * A host and port prove nothing: behind them may be an old primary, a standby, or whatever a name resolves to now.
+ * @throws Error when the server is not the one that the document names, or does not take writes
+ */
+export async function provePrimary(connection: PoolConnection, document: DatasourceDocument): Promise<void> {
+  const [rows] = await connection.query(questions[document.engine]);
+  const answer = (rows as readonly Answer[])[0] ?? {};
+  const where = `${document.host}:${document.port}`;
+  const identity = String(answer.identity);
+  if (identity !== document.serverIdentity) {
+    throw new Error(
+      `${where} is not ${document.primary}: expected server identity ${document.serverIdentity}, seen ${identity}`,
+    );
+  }
+  // MariaDB knows more than on and off: whatever is not plainly open counts as closed.
+  const closed = String(answer.closed);
+  if (closed !== '0' && closed !== 'OFF') {
+    throw new Error(
+      `${document.primary} at ${where} does not take writes: expected read_only 0, seen ${closed}`,
+    );
+  }
+}
