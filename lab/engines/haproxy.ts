@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { checkListening } from '../process/check-listening.ts';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
 import type { Say } from './cache.ts';
 import { findOrInstall } from './debian.ts';
@@ -57,16 +58,6 @@ export function askHaproxy(socketPath: string, command: string): Promise<string>
       answer += text;
     });
     socket.once('end', () => resolve(answer.trimEnd()));
-    socket.once('error', reject);
-  });
-}
-
-function checkListening(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port }, () => {
-      socket.destroy();
-      resolve();
-    });
     socket.once('error', reject);
   });
 }

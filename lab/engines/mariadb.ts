@@ -1,7 +1,8 @@
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Supervisor } from '../process/supervise.ts';
 import { cached, type Say } from './cache.ts';
+import { ensureDataFolder } from './data-folder.ts';
 import { findOrInstall } from './debian.ts';
 import {
   checkAnswers,
@@ -64,17 +65,14 @@ async function initialise(command: string, dataDir: string): Promise<void> {
   ]);
 }
 
-/** Starts a server; an empty data folder becomes a fresh server, closed (read_only) until it is opened. */
+/** Starts a server; a data folder that does not exist becomes a fresh server, closed (read_only) until it is opened. */
 export async function startMariadb(
   supervisor: Supervisor,
   program: MariadbProgram,
   options: ServerOptions,
 ): Promise<DatabaseServer> {
   const { name, dataDir, port } = options;
-  if (!existsSync(join(dataDir, 'mysql'))) {
-    mkdirSync(dataDir, { recursive: true });
-    cpSync(program.template, dataDir, { recursive: true });
-  }
+  ensureDataFolder(program.template, dataDir);
   const file = join(dataDir, 'siteshift.cnf');
   writeFileSync(file, optionFile('mariadbd', settings(options)));
   const process = await supervisor.start({

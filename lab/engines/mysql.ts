@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Supervisor } from '../process/supervise.ts';
 import { cached, cachedVersions, type Say } from './cache.ts';
@@ -9,6 +9,7 @@ import {
   type DatabaseServer,
   type ServerOptions,
 } from './database-server.ts';
+import { ensureDataFolder } from './data-folder.ts';
 import { findProgram, namedProgram } from './find-program.ts';
 import { mysqlSettings } from './mysql-settings.ts';
 import { programFromUnpacked, UNPACKED_PREFIX, unpackMysql, type ServerProgram } from './mysql-packages.ts';
@@ -72,18 +73,15 @@ async function initialise(program: ServerProgram, folder: string): Promise<void>
   rmSync(join(dataDir, 'auto.cnf')); // every copy must make its own server UUID
 }
 
-/** Starts a server; an empty data folder becomes a fresh server, closed (super_read_only) until it is opened. */
+/** Starts a server; a data folder that does not exist becomes a fresh server, closed (super_read_only) until it is opened. */
 export async function startMysql(
   supervisor: Supervisor,
   program: MysqlProgram,
   options: ServerOptions,
 ): Promise<DatabaseServer> {
   const { name, dataDir, port } = options;
-  if (!existsSync(join(dataDir, 'mysql.ibd'))) {
-    mkdirSync(dataDir, { recursive: true });
-    cpSync(program.template, dataDir, { recursive: true });
-  }
-  // Outside the data folder, which initialisation wants empty. Never --no-defaults: it would also drop what
+  ensureDataFolder(program.template, dataDir);
+  // Never --no-defaults: it would also drop what
   // SET PERSIST wrote, the fence included, and a replica restarted that way comes back writable.
   const file = `${dataDir}.cnf`;
   writeFileSync(file, optionFile('mysqld', mysqlSettings(options, program.settings)));

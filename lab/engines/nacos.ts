@@ -1,140 +1,18 @@
-import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Supervised, Supervisor } from '../process/supervise.ts';
-import { cached, type Say } from './cache.ts';
+import type { Say } from './cache.ts';
 import { findOrInstall } from './debian.ts';
-import { runCommand } from './run-command.ts';
+import { classArchiveOptions } from './nacos-class-archive.ts';
+import { buildNacosJars } from './nacos-jars.ts';
+import type { NacosProgram } from './nacos-server.ts';
 
-const VERSION = '3.1.0';
-const SOURCES = join(import.meta.dirname, 'nacos');
-const LAUNCHER = 'src/main/java/siteshift/lab/NacosLauncher.java';
+export { startNacos, type NacosProgram } from './nacos-server.ts';
 
-export interface NacosProgram {
-  readonly java: string;
-  /** Folder of the server's jars and our launcher's. */
-  readonly jars: string;
-}
-
-/** SITESHIFT_NACOS_JARS (a folder made like ours), the cache, or from Maven artifacts. Needs a JDK 17 or newer. */
+/** SITESHIFT_NACOS_JARS (a folder made like ours), the cache, or from Maven artifacts. Needs Java 17 or newer. */
 export async function obtainNacos(say: Say): Promise<NacosProgram> {
-  const java = await findOrInstall({
-    program: ['java'],
-    variable: 'SITESHIFT_JAVA',
-    packages: ['default-jdk-headless'],
-    say,
-  });
+  const packages = ['default-jdk-headless'];
+  const java = await findOrInstall({ program: ['java'], variable: 'SITESHIFT_JAVA', packages, say });
   const named = process.env['SITESHIFT_NACOS_JARS'];
-  if (named) return { java, jars: named };
-  const folder = await cached({
-    name: `nacos-${VERSION}-${sourcesDigest()}`,
-    doing: `building Nacos ${VERSION} from Maven artifacts`,
-    typically: 'about a minute',
-    say,
-    build: (work) => build(work, say),
-  });
-  return { java, jars: join(folder, 'jars') };
-}
-
-/** Changed sources must not find the jars of the old ones. */
-const sourcesDigest = () =>
-  createHash('sha256')
-    .update(readFileSync(join(SOURCES, 'pom.xml')))
-    .update(readFileSync(join(SOURCES, LAUNCHER)))
-    .digest('hex')
-    .slice(0, 8);
-
-async function build(folder: string, say: Say): Promise<void> {
-  const packages = ['maven', 'default-jdk-headless'];
-  const maven = await findOrInstall({ program: ['mvn'], variable: 'SITESHIFT_MAVEN', packages, say });
-  const project = join(folder, 'project');
-  cpSync(SOURCES, project, { recursive: true });
-  const goals = [
-    'package',
-    'dependency:copy-dependencies',
-    '-DincludeScope=runtime',
-    '-DoutputDirectory=target/jars',
-  ];
-  await runCommand(maven, ['-q', '-B', '-ntp', ...goals], { cwd: project });
-  cpSync(join(project, 'target/jars'), join(folder, 'jars'), { recursive: true });
-  cpSync(join(project, 'target/nacos-launcher-1.jar'), join(folder, 'jars/nacos-launcher-1.jar'));
-  rmSync(project, { recursive: true });
-}
-
-/** A standalone Nacos. Its content in `home` survives kill and restart. It listens on P, P+1000, P+1001 and P-1000. */
-export function startNacos(
-  supervisor: Supervisor,
-  program: NacosProgram,
-  options: { readonly name: string; readonly home: string; readonly port: number },
-): Promise<Supervised> {
-  const { name, home, port } = options;
-  mkdirSync(join(home, 'conf'), { recursive: true });
-  writeFileSync(join(home, 'conf', 'application.properties'), properties(port));
-  return supervisor.start({
-    name,
-    command: program.java,
-    args: [
-      '-Xms64m',
-      '-Xmx192m',
-      '-Xss512k',
-      '-XX:+UseSerialGC',
-      '-XX:TieredStopAtLevel=1',
-      '-Dnacos.standalone=true',
-      `-Dnacos.home=${home}`,
-      `-Dnacos.server.main.port=${port}`,
-      `-Dspring.config.additional-location=file:${home}/conf/`,
-      `-Duser.home=${home}`,
-      // Derby would sync the disk at every commit; the config center's content is not what the lab measures loss on.
-      '-Dderby.system.durability=test',
-      '-Dlogging.config=classpath:META-INF/logback/nacos.xml',
-      '-cp',
-      join(program.jars, '*'),
-      'siteshift.lab.NacosLauncher',
-    ],
-    cwd: home,
-    ports: { http: port, grpc: port + 1000, grpcCluster: port + 1001, raft: port - 1000 },
-    ready: () => checkReady(port),
-    readyWithinMs: 120_000,
-  });
-}
-
-async function checkReady(port: number): Promise<void> {
-  const url = `http://127.0.0.1:${port}/nacos/v3/admin/core/state/readiness`;
-  const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
-  const body = await response.text();
-  if (!response.ok)
-    throw new Error(`${url}: expected status 200, seen ${response.status} ${body.slice(0, 200)}`);
-}
-
-/** Open on loopback and with the old HTTP APIs on; the keys are required even where authentication is off. */
-function properties(port: number): string {
-  const settings = {
-    'nacos.server.main.port': port,
-    'nacos.server.contextPath': '/nacos',
-    'nacos.inetutils.ip-address': '127.0.0.1',
-    'nacos.core.auth.enabled': false,
-    'nacos.core.auth.admin.enabled': false,
-    'nacos.core.auth.console.enabled': false,
-    'nacos.core.auth.system.type': 'nacos',
-    'nacos.core.auth.server.identity.key': 'siteshift',
-    'nacos.core.auth.server.identity.value': 'lab',
-    'nacos.core.auth.plugin.nacos.token.secret.key': Buffer.from(
-      'only-for-the-lab-on-loopback-0123456789',
-    ).toString('base64'),
-    'nacos.core.auth.plugin.nacos.token.expire.seconds': 18_000,
-    'nacos.core.api.compatibility.client.enabled': true,
-    'nacos.core.api.compatibility.console.enabled': true,
-    'nacos.core.api.compatibility.admin.enabled': true,
-    'nacos.istio.mcp.server.enabled': false,
-    'nacos.k8s.sync.enabled': false,
-    'management.metrics.export.elastic.enabled': false,
-    'management.metrics.export.influx.enabled': false,
-    'management.elastic.metrics.export.enabled': false,
-    'management.influx.metrics.export.enabled': false,
-    'server.error.include-message': 'ALWAYS',
-    'server.tomcat.accesslog.enabled': false,
-  };
-  return `${Object.entries(settings)
-    .map(([key, value]) => `${key}=${value}`)
-    .join('\n')}\n`;
+  if (named) return { java, jars: named, javaOptions: [] };
+  const folder = await buildNacosJars(say);
+  return { java, jars: join(folder, 'jars'), javaOptions: await classArchiveOptions(java, folder, say) };
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { checkListening } from '../process/check-listening.ts';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
 import { cachedVersions, type Say } from './cache.ts';
 import { findProgram } from './find-program.ts';
@@ -67,11 +68,13 @@ export async function startTemporal(
       ),
     ],
     ports,
-    ready: () => checkFrontend(`127.0.0.1:${ports.frontend}`),
+    ready: () => checkFrontend(ports.frontend),
   });
 }
 
-async function checkFrontend(address: string): Promise<void> {
+async function checkFrontend(port: number): Promise<void> {
+  await checkListening(port); // gRPC would wait a second before its next attempt
+  const address = `127.0.0.1:${port}`;
   const connection = await Connection.connect({ address, connectTimeout: '2 seconds' });
   try {
     await connection.withDeadline(Date.now() + 2_000, () =>

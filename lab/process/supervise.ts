@@ -13,8 +13,11 @@ export interface Supervisor {
   start(spec: ProcessSpec): Promise<Supervised>;
   /** What was started here and not given up, running or not. */
   list(): readonly Supervised[];
-  /** Stops everything at once and gives the folder free. Stop first what needs the rest for its own ending. */
-  close(): Promise<void>;
+  /**
+   * Stops everything at once, or kills it where its data is not needed any more, and gives the folder free.
+   * Stop first what needs the rest for its own ending.
+   */
+  close(how?: 'stop' | 'kill'): Promise<void>;
 }
 
 /** Takes a state folder, ends what a crashed lab left in it, and supervises what is started from now on. */
@@ -47,7 +50,8 @@ export async function openSupervisor(options: {
       return startProcess({ spec, stateFolder, started: (one) => processes.set(spec.name, one) });
     },
     list: () => [...processes.values()],
-    close: async () => {
+    close: async (how = 'stop') => {
+      if (how === 'kill') killAll();
       await stopAll([...processes.values()]);
       process.off('exit', killAll);
       held.release();
@@ -55,12 +59,18 @@ export async function openSupervisor(options: {
   };
 }
 
+/** npm passes Ctrl-C on to a child that the terminal has told already: that one is not the user's second. */
+const SAME_PRESS_MS = 1_000;
+
 /** Ctrl-C and `kill` stop all of the lab; a second one stops it the hard way. */
 export function closeOnSignals(supervisor: Supervisor, say: (line: string) => void): void {
-  let asked = false;
+  let firstAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (asked) process.exit(130); // the exit handler kills what is left
-    asked = true;
+    if (firstAt !== undefined) {
+      if (performance.now() - firstAt > SAME_PRESS_MS) process.exit(130); // its handler kills what is left
+      return;
+    }
+    firstAt = performance.now();
     say(`${signal}: stopping everything (once more: kill it)`);
     void supervisor.close().then(
       () => process.exit(signal === 'SIGINT' ? 130 : 143),

@@ -28,7 +28,7 @@ export async function openTestLab(): Promise<TestLab> {
     said,
     say,
     close: async () => {
-      await supervisor.close();
+      await supervisor.close('kill');
       ports.release();
       rmSync(folder, { recursive: true, force: true });
     },
