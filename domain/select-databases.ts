@@ -61,7 +61,7 @@ export function selectDatasources(
     return site === select.primaryAt || (site === to && couldHaveMoved);
   };
   if (Array.isArray(select)) existing(select, 'datasources', context);
-  else if ('of' in select) existing(select.of, 'databases', context);
+  else if ('of' in select) existing(select.of, 'databases', context, ['datasources', 'of']);
   return Object.entries(datasources).flatMap(([name, datasource]) => {
     const cluster = databases[datasource.database];
     if (cluster === undefined || !wanted(name, datasource)) return [];
@@ -86,12 +86,13 @@ function existing(
   names: readonly string[],
   kind: 'databases' | 'datasources',
   context: ExpandContext,
+  path: readonly string[] = [kind],
 ): readonly string[] {
   const known = Object.keys(context.inventory[kind]);
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0)
     context.refuse(
-      [kind],
+      path,
       `${kind} of the inventory: ${known.join(', ') || 'there are none'}`,
       unknown.join(', '),
     );

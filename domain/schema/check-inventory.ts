@@ -110,6 +110,7 @@ function checkUnits(inventory: Inventory, problems: ProblemList): void {
   const { routing } = inventory;
   if (routing === undefined) return;
   const owners = new Map<number, string>();
+  let areRangesClear = true;
   for (const [name, unit] of Object.entries(routing.units)) {
     const path: Path = ['routing', 'units', name];
     mustExist('site', inventory.sites, unit.site, [...path, 'site'], problems);
@@ -117,6 +118,7 @@ function checkUnits(inventory: Inventory, problems: ProblemList): void {
     const result = bucketsOf(unit.buckets, routing.buckets);
     if (!result.ok) {
       problems.add([...path, 'buckets'], result.expected, seenText(unit.buckets));
+      areRangesClear = false;
       continue;
     }
     const taken = result.buckets.filter((bucket) => owners.has(bucket));
@@ -131,7 +133,7 @@ function checkUnits(inventory: Inventory, problems: ProblemList): void {
   const missing = Array.from({ length: routing.buckets }, (_, bucket) => bucket).filter(
     (b) => !owners.has(b),
   );
-  if (missing.length > 0)
+  if (missing.length > 0 && areRangesClear)
     problems.add(
       ['routing', 'units'],
       `a unit for each of the ${routing.buckets} buckets`,

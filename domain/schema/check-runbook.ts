@@ -10,7 +10,8 @@ import type { Runbook, RunbookStep } from './runbook.ts';
 export function checkRunbook(runbook: Runbook, file: string, locate: Locate): readonly Problem[] {
   const problems = new ProblemList(file, locate);
   checkParameters(runbook, problems);
-  checkIds(runbook, problems);
+  // Order is judged only where every id means one step: anything else would be told twice.
+  if (!checkIds(runbook, problems)) return problems.found;
   const cycle = findCycle(runbook.steps);
   if (cycle !== undefined) {
     const first = runbook.steps.findIndex((step) => step.id === cycle[0]);
@@ -52,7 +53,8 @@ function namesWithPlaces(value: Json, path: Path = []): readonly { path: Path; n
   return [...members].flatMap(([key, member]) => namesWithPlaces(member as Json, [...path, key]));
 }
 
-function checkIds(runbook: Runbook, problems: ProblemList): void {
+function checkIds(runbook: Runbook, problems: ProblemList): boolean {
+  const before = problems.found.length;
   const ids = runbook.steps.map((step) => step.id);
   for (const [index, step] of runbook.steps.entries()) {
     if (step.id === claimStepId)
@@ -66,9 +68,11 @@ function checkIds(runbook: Runbook, problems: ProblemList): void {
     for (const [position, need] of step.needs.entries()) {
       const place: Path = ['steps', index, 'needs', position];
       if (need === step.id) problems.add(place, 'another step', 'the step itself');
-      else if (!ids.includes(need)) problems.add(place, `a step: ${oneOf(ids)}`, seenText(need));
+      else if (!ids.includes(need))
+        problems.add(place, `a step: ${oneOf([...new Set(ids)])}`, seenText(need));
     }
   }
+  return problems.found.length === before;
 }
 
 const afterAbort = (step: RunbookStep): unknown =>

@@ -1,6 +1,7 @@
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Document, Node, YAMLError } from 'yaml';
-import { problemAt, seenText } from './problem.ts';
+import { problemAt } from './problem.ts';
+import { bracketDepth, brokenRules, deepestNesting } from './yaml-rules.ts';
 import type { Locate, Path, Position, Problem } from './problem.ts';
 
 /** A file a person can write is far smaller; a larger one is a mistake or an attack. */
@@ -32,25 +33,35 @@ export function readYaml(input: string | Uint8Array, file: string): YamlResult {
   const text = decodeStrictly(bytes);
   if (text === undefined) return refuse('UTF-8 text', 'bytes that are not UTF-8');
   if (text.includes('\0')) return refuse('text', 'a NUL character', positionOf(text, text.indexOf('\0')));
+  if (bracketDepth(text) > deepestNesting)
+    return refuse(`at most ${deepestNesting} levels`, 'deeper nesting');
+  return parse(text, file, refuse);
+}
+
+type Refuse = (expected: string, seen: string, position?: Position) => YamlResult;
+
+function parse(text: string, file: string, refuse: Refuse): YamlResult {
   const lines = new LineCounter();
   try {
     const document = parseDocument(text, {
       lineCounter: lines,
-      uniqueKeys: true,
+      uniqueKeys: false,
       version: '1.2',
       merge: false,
     });
-    const broken = [...document.errors, ...document.warnings];
-    if (broken.length > 0)
-      return { ok: false, problems: broken.map((error) => syntaxProblem(error, file, text)) };
+    const syntax = [...document.errors, ...document.warnings];
+    if (syntax.length > 0) return { ok: false, problems: syntaxProblems(syntax, file, text) };
+    const broken = brokenRules(document).map(({ offset, expected, seen }) =>
+      problemAt(file, positionOf(text, offset), [], expected, seen),
+    );
+    if (broken.length > 0) return { ok: false, problems: broken };
     const data: unknown = document.toJS({ maxAliasCount: maximumAliasCount });
     if (data === null) return refuse('a YAML map', 'an empty file');
     return { ok: true, source: { text, data, locate: locator(document, lines) } };
   } catch (error) {
     if (error instanceof ReferenceError)
       return refuse(`aliases that stand for at most ${maximumAliasCount} nodes`, 'more (a YAML bomb?)');
-    if (error instanceof RangeError)
-      return refuse('nesting that a person can read', 'nesting that is too deep');
+    if (error instanceof RangeError) return refuse(`at most ${deepestNesting} levels`, 'deeper nesting');
     throw error;
   }
 }
@@ -68,20 +79,25 @@ function positionOf(text: string, offset: number): Position {
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }
 
+/** After the first few, syntax errors are mostly consequences of the first. */
+const mostSyntaxProblems = 5;
+
+function syntaxProblems(errors: readonly YAMLError[], file: string, text: string): readonly Problem[] {
+  const nesting = errors.find((error) => error.message.includes('call stack'));
+  const told = nesting === undefined ? errors.slice(0, mostSyntaxProblems) : [nesting];
+  return told.map((error) => syntaxProblem(error, file, text));
+}
+
+/** Says what the parser missed. The line itself is not quoted: it may be the one with a secret in it. */
 function syntaxProblem(error: YAMLError, file: string, text: string): Problem {
   const position = positionOf(text, error.pos[0]);
-  const around = text.slice(error.pos[0]).split('\n')[0] ?? '';
-  if (error.code === 'DUPLICATE_KEY')
-    return problemAt(file, position, [], 'each key once', `${seenText(around.split(':')[0])} again`);
-  // The parser appends an excerpt of the file to its message; one line is enough here.
+  if (error.message.includes('call stack'))
+    return problemAt(file, position, [], `at most ${deepestNesting} levels`, 'deeper nesting');
+  if (error.code === 'MULTIPLE_DOCS') return problemAt(file, position, [], 'one document', 'a second one');
   const wanted = (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
-  return problemAt(
-    file,
-    position,
-    [],
-    `valid YAML (${wanted})`,
-    seenText(around.trim() === '' ? 'end of line' : around.trim()),
-  );
+  const after = text.slice(error.pos[0]).trimStart();
+  const seen = after === '' ? 'the end of the file' : `something else at ${JSON.stringify(after[0])}`;
+  return problemAt(file, position, [], `valid YAML (${wanted})`, seen);
 }
 
 /** The nearest place that exists: a value that is missing is reported where its parent stands. */

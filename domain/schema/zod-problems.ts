@@ -51,19 +51,28 @@ function describe(issue: Issue, under: Path, inside: Path, data: unknown, proble
         return problems.add(place, oneOf(readOptions(issue)), seenText(value));
       return describeUnion(issue, under, path, data, problems);
     case 'invalid_type':
-      return problems.add(place, typeName(issue.expected), seenText(value));
+      return problems.add(place, typeName(issue.expected), seenAt(place, value));
     case 'invalid_value':
-      return problems.add(place, oneOf(issue.values), seenText(value));
+      return problems.add(place, oneOf(issue.values), seenAt(place, value));
     case 'too_small':
-      return problems.add(place, limitText('at least', issue.origin, issue.minimum), seenText(value));
+      return problems.add(place, limitText('at least', issue.origin, issue.minimum), seenAt(place, value));
     case 'too_big':
-      return problems.add(place, limitText('at most', issue.origin, issue.maximum), seenText(value));
+      return problems.add(place, limitText('at most', issue.origin, issue.maximum), seenAt(place, value));
     case 'custom':
     case 'invalid_format':
     case 'not_multiple_of':
     case 'invalid_element':
-      return problems.add(place, issue.message, seenText(value));
+      return problems.add(place, issue.message, seenAt(place, value));
   }
+}
+
+/** A value is quoted back unless it stands where a secret may stand, or carries one. */
+function seenAt(path: Path, value: unknown): string {
+  const isSecretPlace = ['password', 'token'].includes(String(path.at(-1))) || path[0] === 'gatewayTls';
+  const isPlain = value === null || value === undefined || typeof value === 'object';
+  if (isSecretPlace && !isPlain) return `a ${typeof value} that is not shown here`;
+  if (typeof value === 'string' && /\/\/[^/?#]*@/.test(value)) return 'a URL with a user in it';
+  return seenText(value);
 }
 
 const readOptions = (issue: object): readonly unknown[] => {
@@ -79,17 +88,25 @@ function describeUnion(
   data: unknown,
   problems: ProblemList,
 ): void {
-  const fits = issue.errors.find(
+  const place = [...under, ...path];
+  const value = valueAt(data, path);
+  const fits = issue.errors.filter(
     (branch) => !branch.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type'),
   );
-  if (fits !== undefined) {
-    for (const inner of fits) describe(inner, under, path, data, problems);
+  if (fits.length > 1) {
+    const keys = fits.flatMap((branch) =>
+      branch.flatMap((inner) => (inner.code === 'unrecognized_keys' ? inner.message : [])),
+    );
+    return problems.add(place, `a map with the key ${keys.join(' or ')}`, seenText(value));
+  }
+  if (fits[0] !== undefined) {
+    for (const inner of fits[0]) describe(inner, under, path, data, problems);
     return;
   }
   const shapes = issue.errors.flatMap((branch) =>
     branch.map((inner) => (inner.code === 'invalid_type' ? typeName(inner.expected) : inner.message)),
   );
-  problems.add([...under, ...path], [...new Set(shapes)].join(' or '), seenText(valueAt(data, path)));
+  problems.add(place, [...new Set(shapes)].join(' or '), seenText(value));
 }
 
 const typeNames: { readonly [type: string]: string } = {

@@ -1,0 +1,303 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { compilePlan, planDigest } from '../../domain/compile.ts';
+import type { ObservedTopology, Plan } from '../../domain/plan.ts';
+import type { RunRequest } from '../../domain/run.ts';
+import { loadInventory, loadRunbook } from '../../domain/schema/load.ts';
+import type { Loaded, NotLoaded } from '../../domain/schema/load.ts';
+import type { MoveUnitsParameters } from '../../domain/step-parameters.ts';
+import { atHome, homeTable } from './observations.ts';
+import { swap, validInventory, validRunbook } from './valid-texts.ts';
+
+function must<Value>(loaded: Loaded<Value> | NotLoaded): Loaded<Value> {
+  if (!loaded.ok) throw new Error(loaded.problems.map((problem) => problem.message).join('\n'));
+  return loaded;
+}
+const shipped = (name: string) => readFileSync(`runbooks/${name}.yaml`, 'utf8');
+
+function compile(
+  runbook: string,
+  request: Omit<RunRequest, 'runbook'>,
+  observed: ObservedTopology = atHome,
+  inventory = validInventory,
+) {
+  return compilePlan({
+    runbook: must(loadRunbook(runbook, 'runbook.yaml')),
+    inventory: must(loadInventory(inventory, 'siteshift.yaml')),
+    request: { runbook: 'any', ...request },
+    observed,
+  });
+}
+function planOf(...args: Parameters<typeof compile>): Plan {
+  const result = compile(...args);
+  if (!result.ok) throw new Error(result.problems.map((problem) => problem.message).join('\n'));
+  return result.plan;
+}
+function problemsOf(...args: Parameters<typeof compile>): readonly string[] {
+  const result = compile(...args);
+  return result.ok ? [] : result.problems.map((problem) => problem.message);
+}
+const needs = (plan: Plan) => Object.fromEntries(plan.steps.map((step) => [step.id, step.needs]));
+const parameters = (plan: Plan, id: string) => plan.steps.find((step) => step.id === id)?.parameters;
+const movesOf = (plan: Plan) => parameters(plan, 'open') as unknown as MoveUnitsParameters;
+const east = { from: 'east', to: 'west' };
+const primaryIn = (site: string, reachable = true) => ({
+  ...atHome,
+  databases: {
+    orders: { primary: `orders-${site}`, primarySite: site, primaryReachable: reachable, because: [] },
+    billing: { primary: 'billing-east', primarySite: 'east', primaryReachable: true, because: [] },
+  },
+});
+
+describe('site-failover', () => {
+  test('finds what is in the site by topology and lets each database go at its own pace', () => {
+    expect(needs(planOf(shipped('site-failover'), east))).toEqual({
+      claim: [],
+      fence: ['claim'],
+      'promote/orders': ['fence'],
+      'promote/billing': ['fence'],
+      'push/orders-rw': ['promote/orders'],
+      'push/billing-rw': ['promote/billing'],
+      open: ['push/orders-rw', 'push/billing-rw'],
+      'verify/west-a': ['open'],
+    });
+  });
+
+  test('leaves databases alone whose primary is elsewhere, but completes the push of an unfinished run', () => {
+    const plan = planOf(shipped('site-failover'), east, primaryIn('west'));
+    expect(needs(plan)).toMatchObject({
+      'push/orders-rw': ['fence'],
+      'push/billing-rw': ['promote/billing'],
+    });
+    expect(needs(plan)).not.toHaveProperty('promote/orders');
+    expect(parameters(plan, 'push/orders-rw')).toMatchObject({
+      fromSite: 'east',
+      toSite: 'west',
+    });
+  });
+
+  test('moves exactly the buckets that are served in the site', () => {
+    const { current, wanted } = movesOf(planOf(shipped('site-failover'), east));
+    expect(current).toEqual(homeTable);
+    expect(wanted).toEqual(homeTable.map(() => ({ unit: 'west-a', state: 'open' })));
+  });
+
+  test('starts from the table that the gateways enforce: a bucket that was fenced half-way is opened', () => {
+    const table = homeTable.map((rule, bucket) =>
+      bucket === 3 ? { unit: 'west-a', state: 'fenced' as const } : rule,
+    );
+    const observed = { ...atHome, routing: { epoch: 9, operation: 'broken', table } };
+    const { wanted } = movesOf(planOf(shipped('site-failover'), east, observed));
+    expect(wanted[3]).toEqual({ unit: 'west-a', state: 'open' });
+  });
+
+  test('without any gateway that answers it starts from the homes, and says so', () => {
+    const { routing: _, ...observed } = atHome;
+    const result = compile(shipped('site-failover'), east, observed);
+    expect(result).toMatchObject({
+      ok: true,
+      notes: ['no gateway told its table: the plan starts from the home buckets of the inventory'],
+    });
+  });
+
+  test('claims for the units that lose buckets', () => {
+    expect(parameters(planOf(shipped('site-failover'), east), 'claim')).toMatchObject({ units: ['east-a'] });
+  });
+
+  test('an inventory without gateways moves databases only', () => {
+    const bare = swap(
+      validInventory,
+      validInventory.slice(validInventory.indexOf('gateways:'), validInventory.indexOf('hooks:')),
+      '',
+    );
+    const plan = planOf(shipped('site-failover'), east, atHome, bare);
+    expect(needs(plan)).toMatchObject({
+      claim: [],
+      'promote/orders': ['claim'],
+      'push/orders-rw': ['promote/orders'],
+    });
+    expect(plan.steps.map((step) => step.kind)).not.toContain('openUnits');
+  });
+});
+
+describe('the other runbooks', () => {
+  const afterFailover: ObservedTopology = {
+    databases: {
+      orders: { primary: 'orders-west', primarySite: 'west', primaryReachable: true, because: [] },
+      billing: { primary: 'billing-west', primarySite: 'west', primaryReachable: true, because: [] },
+    },
+    routing: { epoch: 9, operation: 'x', table: homeTable.map(() => ({ unit: 'west-a', state: 'open' })) },
+    gaps: [],
+  };
+
+  test('site-failback brings home what is at home there, and nothing else', () => {
+    const plan = planOf(shipped('site-failback'), { from: 'west', to: 'east' }, afterFailover);
+    expect(movesOf(plan).wanted).toEqual(homeTable);
+    expect(plan.steps.map((step) => step.id)).toEqual([
+      'claim',
+      'fence',
+      'promote/orders', // billing has no homeSite
+      'push/orders-rw',
+      'open',
+      'verify/east-a',
+    ]);
+  });
+
+  test('switch-database moves one database and its datasources', () => {
+    const plan = planOf(shipped('switch-database'), { to: 'west', parameters: { database: 'billing' } });
+    expect(needs(plan)).toEqual({
+      claim: [],
+      'promote/billing': ['claim'],
+      'push/billing-rw': ['promote/billing'],
+    });
+    expect(parameters(plan, 'promote/billing')).toMatchObject({ fromSite: 'east', primary: 'billing-east' });
+  });
+
+  test('move-units moves the buckets of one unit', () => {
+    const plan = planOf(shipped('move-units'), { to: 'east', parameters: { unit: 'west-a' } });
+    expect(plan.steps.map((step) => step.id)).toEqual(['claim', 'fence', 'open', 'verify/east-a']);
+    expect(plan.steps.map((step) => step.title)).toContain('Fence buckets 50-99 of west-a');
+  });
+});
+
+describe('the plan', () => {
+  test('its digest binds everything but the mode: a precheck and its run share it', () => {
+    const precheck = planOf(shipped('site-failover'), { ...east, mode: 'precheck' });
+    const real = planOf(shipped('site-failover'), { ...east, mode: 'real' });
+    expect(real.digest).toBe(precheck.digest);
+    expect(planOf(shipped('site-failover'), { ...east, style: 'forced' }).digest).not.toBe(real.digest);
+    expect(planOf(shipped('site-failover'), { ...east, drill: true }).digest).not.toBe(real.digest);
+    expect(planOf(shipped('site-failover'), east, primaryIn('west')).digest).not.toBe(real.digest);
+    const { digest, ...bound } = real;
+    expect(planDigest(bound)).toBe(digest);
+  });
+
+  test('questions at the start come before the claim, so that no lease runs out while a person thinks', () => {
+    const asking = swap(
+      validRunbook,
+      'steps:\n',
+      "steps:\n  - { id: ask, uses: approve, with: { message: 'Leave ${from}?' } }\n",
+    );
+    const plan = planOf(
+      swap(asking, '    uses: fenceUnits\n', '    uses: fenceUnits\n    needs: [ask]\n'),
+      east,
+    );
+    expect(needs(plan)).toMatchObject({ ask: [], claim: ['ask'], fence: ['claim', 'ask'] });
+    expect(plan.steps[0]?.title).toBe('Ask: Leave east?');
+  });
+
+  test('a parameter keeps its type, also through a default', () => {
+    expect(parameters(planOf(validRunbook, east), 'verify/west-a')).toMatchObject({ users: 3 });
+    expect(
+      parameters(planOf(validRunbook, { ...east, parameters: { count: 9 } }), 'verify/west-a'),
+    ).toMatchObject({
+      users: 9,
+    });
+  });
+});
+
+describe('what cannot be compiled is refused with the line', () => {
+  test.each<readonly [string, Parameters<typeof problemsOf>, readonly string[]]>([
+    [
+      'an unknown site and a missing one',
+      [shipped('site-failover'), { from: 'mars' }],
+      [
+        'runbook.yaml:6:3 parameters.from: expected a site: "east" or "west", saw "mars"',
+        'runbook.yaml:7:3 parameters.to: expected a site in the request, saw nothing',
+      ],
+    ],
+    [
+      'the same site twice',
+      [shipped('site-failover'), { from: 'east', to: 'east' }],
+      ['runbook.yaml:7:3 parameters.to: expected another site than from, saw "east"'],
+    ],
+    [
+      'a parameter of the wrong type',
+      [validRunbook, { ...east, parameters: { count: 'many' } }],
+      ['runbook.yaml:7:3 parameters.count: expected a value of type number, saw "many"'],
+    ],
+    [
+      'a parameter that the runbook does not have',
+      [validRunbook, { ...east, parameters: { counts: 3 } }],
+      [
+        'runbook.yaml:4:1 parameters: expected one of the parameters "from", "to" or "count", saw the parameter "counts"',
+      ],
+    ],
+    [
+      'a value that breaks a limit of its step',
+      [validRunbook, { ...east, parameters: { count: 0 } }],
+      ['runbook.yaml:27:59 steps[4].with.users: expected a number of at least 1, saw 0'],
+    ],
+    [
+      'an unknown database',
+      [shipped('switch-database'), { to: 'west', parameters: { database: 'stock' } }],
+      [
+        'runbook.yaml:11:24 steps[0].with.databases: expected databases of the inventory: orders, billing, saw stock',
+        'runbook.yaml:16:32 steps[1].with.datasources.of: expected databases of the inventory: orders, billing, saw stock',
+      ],
+    ],
+    [
+      'an unknown unit',
+      [shipped('move-units'), { to: 'west', parameters: { unit: 'north' } }],
+      ['runbook.yaml:11:20', 'runbook.yaml:16:20', 'runbook.yaml:21:20'].map(
+        (place, index) => `${place} steps[${index}].with.units: expected units: east-a, west-a, saw north`,
+      ),
+    ],
+    [
+      'a database whose primary nobody could find',
+      [
+        shipped('switch-database'),
+        { to: 'west', parameters: { database: 'orders' } },
+        { ...atHome, databases: { orders: { primaryReachable: false, because: ['no server answered'] } } },
+      ],
+      [
+        'runbook.yaml:11:24 steps[0].with.databases: expected to find the primary of orders among orders-east, orders-west, saw none (no server answered)',
+      ],
+    ],
+    [
+      'a table of another size',
+      [
+        shipped('move-units'),
+        { to: 'west', parameters: { unit: 'east-a' } },
+        { ...atHome, routing: { epoch: 1, operation: 'x', table: homeTable.slice(0, 64) } },
+      ],
+      ['runbook.yaml:11:20', 'runbook.yaml:16:20', 'runbook.yaml:21:20'].map(
+        (place, index) =>
+          `${place} steps[${index}].with.units: expected 100 buckets at the gateways, saw 64 in the table they enforce`,
+      ),
+    ],
+    [
+      'a hook that the inventory does not have',
+      [
+        swap(
+          validRunbook,
+          'steps:\n',
+          'steps:\n  - { id: tell, uses: callHook, with: { hook: nobody, afterAbort: leave } }\n',
+        ),
+        east,
+      ],
+      ['runbook.yaml:9:47 steps[0].with.hook: expected a hook: page, saw nobody'],
+    ],
+  ])('%s', (_, args, messages) => {
+    expect(problemsOf(...args)).toEqual(messages);
+  });
+
+  test('a site without a node that may be primary', () => {
+    const three = swap(validInventory, '  west: {}', '  west: {}\n  north: {}');
+    expect(
+      problemsOf(
+        shipped('switch-database'),
+        { to: 'north', parameters: { database: 'orders' } },
+        atHome,
+        three,
+      ),
+    ).toEqual([
+      'runbook.yaml:11:45 steps[0].with.to: expected a site with a node of orders that may be primary, saw north, which has none',
+    ]);
+    expect(
+      problemsOf(shipped('move-units'), { to: 'north', parameters: { unit: 'east-a' } }, atHome, three)[0],
+    ).toBe(
+      'runbook.yaml:11:20 steps[0].with.units: expected a unit in north that takes over from east-a, saw no unit there, and takenOverBy is west-a',
+    );
+  });
+});
