@@ -38,6 +38,10 @@ export async function openSupervisor(options: {
   if (ended.length > 0) options.say(`ended what an earlier run left: ${ended.join(', ')}`);
 
   const processes = new Map<string, Supervised>();
+  let isClosing = false;
+  const mayStart = (name: string) => {
+    if (isClosing) throw new Error(`${name} is not started: the lab is closing`);
+  };
   // The last resort when this process ends by an uncaught error: synchronous, so kill is all that fits.
   const killAll = () => processes.forEach((one) => one.kill());
   process.on('exit', killAll);
@@ -47,10 +51,11 @@ export async function openSupervisor(options: {
     start: async (spec) => {
       const before = processes.get(spec.name);
       if (before?.alive() === true) throw new Error(`${spec.name} is running already (pid ${before.pid})`);
-      return startProcess({ spec, stateFolder, started: (one) => processes.set(spec.name, one) });
+      return startProcess({ spec, stateFolder, mayStart, started: (one) => processes.set(spec.name, one) });
     },
     list: () => [...processes.values()],
     close: async (how = 'stop') => {
+      isClosing = true; // a restart under way must not start anew what was just stopped
       if (how === 'kill') killAll();
       await stopAll([...processes.values()]);
       process.off('exit', killAll);

@@ -56,12 +56,17 @@ interface Run {
 export async function startProcess(options: {
   readonly spec: ProcessSpec;
   readonly stateFolder: string;
+  /** Throws once nothing may be started any more; asked before each start. */
+  readonly mayStart: (name: string) => void;
   /** Called as soon as there is something to kill, before it is ready. */
   readonly started: (supervised: Supervised) => void;
 }): Promise<Supervised> {
   const { spec, stateFolder } = options;
   const logFile = join(stateFolder, 'logs', `${spec.name}.log`);
-  const launch = () => spawnRecorded(spec, stateFolder, logFile);
+  const launch = () => {
+    options.mayStart(spec.name);
+    return spawnRecorded(spec, stateFolder, logFile);
+  };
   let run = launch();
 
   const supervised: Supervised = {

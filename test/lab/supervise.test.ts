@@ -151,6 +151,14 @@ describe('after a crash of the lab', () => {
   });
 });
 
+test('closing during a restart leaves nothing running', async () => {
+  const supervisor = await open();
+  const one = await supervisor.start(shell('sleep 300'));
+  const [restart] = await Promise.allSettled([one.restart(), supervisor.close()]);
+  expect(String(restart.status === 'rejected' && restart.reason)).toContain('the lab is closing');
+  expect(one.alive()).toBe(false);
+});
+
 test('Ctrl-C stops everything and leaves no process behind', async () => {
   const lab = await startSmallLab();
   const [record] = readRecords(folder);
