@@ -22,9 +22,11 @@ import {
 import { installDefinitions } from './install-definitions.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
-import { NODE_POOLS_NAMESPACE } from './lab-definitions.ts';
+import { NODE_POOLS_NAMESPACE, nodePool } from './lab-definitions.ts';
+import { waitForNodes } from './nodes.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { KubernetesPrograms } from './programs.ts';
+import { settleAll } from './settle-all.ts';
 import { veleroObjects, veleroProcess, VELERO_NAMESPACE, waitForLocation } from './velero.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -38,6 +40,11 @@ export const CLUSTER_PARTS = [
   'velero',
 ] as const;
 export type ClusterPart = (typeof CLUSTER_PARTS)[number];
+
+/** The node pool that each cluster has. */
+export const WORKERS = 'workers';
+const BOOT_MS = 2_000; // a cloud takes 30 to 120 s: nobody learns anything from waiting for it
+const NODE_QUOTA = 60;
 
 /** One running control plane with everything that plays the rest of a cluster. */
 export interface Cluster {
@@ -58,6 +65,8 @@ export interface ClusterOptions {
   readonly programs: KubernetesPrograms;
   readonly ports: PortBlock;
   readonly store: Promise<ObjectStore>;
+  /** Size of the node pool `workers`. */
+  readonly nodes: number;
   readonly definitions: readonly KubernetesObject[];
   readonly stages: readonly KubernetesObject[];
   readonly say: Say;
@@ -71,19 +80,22 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const apiserver = await supervisor.start(apiserverProcess(setup));
   say(`${name}: the API server is ready`);
   const api = openApi(setup.kubeconfig('admin'));
-  const [controllerManager, scheduler] = await Promise.all([
+  const [controllerManager, scheduler] = await settleAll([
     supervisor.start(controllerManagerProcess(setup)),
     supervisor.start(schedulerProcess(setup)),
     fillCluster(api, options),
   ]);
   const stagesFile = writeStages(options);
-  const [kwok, nodePools, velero] = await Promise.all([
+  const [kwok, nodePools, velero] = await settleAll([
     supervisor.start(kwokProcess({ ...setup, stagesFile })),
     supervisor.start(nodePoolProcess(setup)),
     supervisor.start(veleroProcess(setup)),
     ...['default', VELERO_NAMESPACE].map((namespace) => waitForServiceAccount(api, name, namespace)),
   ]);
-  await waitForLocation(api, name);
+  await settleAll([
+    waitForLocation({ api, name }),
+    waitForNodes({ api, name }, { pool: WORKERS, count: options.nodes }),
+  ]);
   say(`${name}: nodes, pods and Knative Services are played by KWOK, Velero sees the bucket`);
   return {
     name,
@@ -132,7 +144,9 @@ async function fillCluster(api: ApiClient, options: ClusterOptions): Promise<voi
   await applyAll(api, accessObjects(), 'lab');
   await installDefinitions(api, options.name, options.definitions);
   const pools = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NODE_POOLS_NAMESPACE } };
+  const workers = nodePool(WORKERS, { replicas: options.nodes, bootMs: BOOT_MS, maxReplicas: NODE_QUOTA });
   await applyAll(api, [pools, ...veleroObjects(await options.store)], 'lab');
+  await applyAll(api, [workers], 'lab');
 }
 
 function writeStages({ folder, stages }: ClusterOptions): string {

@@ -8,6 +8,7 @@ import { nodePoolDefinition } from './lab-definitions.ts';
 import { kwokStages, parseObjects, serviceDefinitions } from './module-files.ts';
 import { startObjectStore, type ObjectStore } from './object-store.ts';
 import { obtainKubernetesPrograms, type KubernetesPrograms } from './programs.ts';
+import { settleAll } from './settle-all.ts';
 import { veleroDefinitions } from './velero.ts';
 
 /** Two Kubernetes sites and the store between them. */
@@ -28,9 +29,11 @@ export async function startKubernetesLab(options: {
   readonly dir: string;
   readonly supervisor: Supervisor;
   readonly ports: PortBlock;
+  /** Size of each site's pool `workers`: a production cluster, and a standby of a few nodes. */
+  readonly nodes?: { readonly east: number; readonly west: number };
   readonly say: Say;
 }): Promise<KubernetesLab> {
-  const { dir, supervisor, ports, say } = options;
+  const { dir, supervisor, ports, nodes = { east: 8, west: 2 }, say } = options;
   const programs = await obtainKubernetesPrograms(say);
   const definitions = [
     nodePoolDefinition,
@@ -45,19 +48,10 @@ export async function startKubernetesLab(options: {
     folder: join(dir, 'object-store'),
     port,
   });
-  const start = (name: string) =>
-    startCluster({
-      name,
-      folder: join(dir, name),
-      supervisor,
-      programs,
-      ports,
-      store,
-      definitions,
-      stages,
-      say,
-    });
-  const [east, west, running] = await Promise.all([start('east'), start('west'), store]);
+  const shared = { supervisor, programs, ports, store, definitions, stages, say };
+  const start = (name: 'east' | 'west') =>
+    startCluster({ ...shared, name, folder: join(dir, name), nodes: nodes[name] });
+  const [east, west, running] = await settleAll([start('east'), start('west'), store]);
   return {
     east,
     west,

@@ -1,6 +1,7 @@
 import type { Say } from '../engines/cache.ts';
 import { applyAll } from './apply-all.ts';
 import type { ApiClient } from './api-client.ts';
+import { dailySchedule } from './backup.ts';
 import type { Cluster } from './cluster.ts';
 import { installDefinitions } from './install-definitions.ts';
 import { describeObject, type KubernetesObject } from './kubernetes-object.ts';
@@ -30,7 +31,7 @@ export async function fillPlatform(
   const services = serviceObjects(options.services ?? DEMO_SERVICES);
   await installDefinitions(api, name, definitions);
   await applyAll(api, namespaces, 'platform');
-  await applyAll(api, rest, 'platform');
+  await applyAll(api, [...rest, dailySchedule()], 'platform');
   options.say(`${name}: ${platform.length} objects of the platform`);
   await applyAll(api, services, 'delivery');
   await waitForServices(cluster, services, 180_000);

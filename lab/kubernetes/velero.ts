@@ -111,14 +111,30 @@ export function veleroProcess(setup: ClusterSetup): ProcessSpec {
   };
 }
 
-/** Velero has reached the bucket and looked at it. */
-export async function waitForLocation(api: ApiClient, cluster: string, withinMs = 60_000): Promise<void> {
-  await waitUntil({ what: `backup location of ${cluster} available`, withinMs }, async () => {
+interface LocationStatus {
+  readonly phase?: string;
+  readonly message?: string;
+  readonly lastValidationTime?: string;
+}
+
+/**
+ * Velero has reached the bucket. The phase outlives the server that wrote it: after a restart ask for a check that is
+ * newer, `checkedSince` in ms since 1970.
+ */
+export async function waitForLocation(
+  { api, name }: { readonly api: ApiClient; readonly name: string },
+  options: { readonly checkedSince?: number; readonly withinMs?: number } = {},
+): Promise<void> {
+  const { checkedSince = 0, withinMs = 60_000 } = options;
+  await waitUntil({ what: `backup location of ${name} available`, withinMs }, async () => {
     const location = await api.get(`${VELERO_PATH}/backupstoragelocations/${LOCATION}`);
-    const status = location['status'] as { phase?: string; message?: string } | undefined;
-    if (status?.phase !== 'Available') {
+    const { phase, message = '', lastValidationTime = '' } = (location['status'] ?? {}) as LocationStatus;
+    if (phase !== 'Available')
+      throw new Error(`expected phase Available, seen ${phase ?? 'none'} ${message}`.trim());
+    // The time has whole seconds only.
+    if (checkedSince > 0 && Date.parse(lastValidationTime) + 999 < checkedSince) {
       throw new Error(
-        `expected phase Available, seen ${status?.phase ?? 'none'} ${status?.message ?? ''}`.trim(),
+        `last checked at ${lastValidationTime}, before ${new Date(checkedSince).toISOString()}`,
       );
     }
   });
