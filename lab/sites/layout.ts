@@ -40,6 +40,10 @@ export type GatewayName = (typeof gatewayNames)[number];
 /** Two application processes a unit; each follows both datasources. */
 export const appsOf = (site: DataSite): readonly string[] => [`app-${site}-1`, `app-${site}-2`];
 
+/** Where a datasource is published, in either config center. */
+export const nacosKey = { group: 'DATASOURCES', key: 'orders.json' } as const;
+export const etcdKey = (database: string): string => `/datasources/${database}`;
+
 export const searchAttributes = {
   DrDomain: 'Keyword',
   DrRunbook: 'Keyword',

@@ -8,8 +8,10 @@ import {
   dataSites,
   domain,
   edge,
+  etcdKey,
   homes,
   leaseMs,
+  nacosKey,
   schema,
   userHeader,
 } from './layout.ts';
@@ -23,6 +25,10 @@ export interface Addresses {
   readonly gateways: Readonly<Record<string, { readonly agent: string; readonly endpoint: string }>>;
 }
 
+/** Reference to the password of a database's application account, as consumers resolve it. */
+export const secretReference = (folder: string, database: string): string =>
+  `file:${join(folder, 'secrets', `${database}-app`)}`;
+
 /** How many consumers a datasource of the lab has, over both sites. */
 export const consumersPerDatasource = dataSites.flatMap(appsOf).length;
 
@@ -32,12 +38,10 @@ export function writeInventory(
   clusters: readonly LabCluster[],
   addresses: Addresses,
 ): string {
-  const secrets = join(folder, 'secrets');
-  mkdirSync(secrets, { recursive: true, mode: 0o700 });
+  mkdirSync(join(folder, 'secrets'), { recursive: true, mode: 0o700 });
   const secret = (file: string, value: string): string => {
-    const path = join(secrets, file);
-    writeFileSync(path, value, { mode: 0o600 });
-    return `file:${path}`;
+    writeFileSync(join(folder, 'secrets', file), value, { mode: 0o600 });
+    return `file:${join(folder, 'secrets', file)}`;
   };
   const account = (database: string, role: string, { user, password }: Account) => ({
     user,
@@ -84,8 +88,8 @@ export function writeInventory(
           ...account(name, 'app', accounts.application),
           publishTo:
             name === 'orders' && addresses.nacosUrl !== undefined
-              ? [{ center: 'nacos', group: 'DATASOURCES', key: 'orders.json' }]
-              : [{ center: 'etcd', key: `/datasources/${name}` }],
+              ? [{ center: 'nacos', ...nacosKey }]
+              : [{ center: 'etcd', key: etcdKey(name) }],
         },
       ]),
     ),

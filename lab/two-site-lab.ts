@@ -1,0 +1,218 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheFolder, type Say } from './engines/cache.ts';
+import { obtainEtcd, startEtcd } from './engines/etcd.ts';
+import { obtainNacos, startNacos } from './engines/nacos.ts';
+import { obtainTemporal, startTemporal } from './engines/temporal.ts';
+import { reservePorts, type PortBlock } from './process/ports.ts';
+import { openSupervisor, type Supervised, type Supervisor } from './process/supervise.ts';
+import { databaseNames, etcdKey, nacosKey, searchAttributes, type DataSite } from './sites/layout.ts';
+import { seedDatasource, type Place } from './sites/seed-datasources.ts';
+import {
+  planApps,
+  startApps,
+  startCollectors,
+  type FollowedDatasource,
+  type LabApp,
+  type LabCollector,
+} from './sites/start-apps.ts';
+import { startCluster, type LabCluster } from './sites/start-databases.ts';
+import { startGateways, type LabGateway } from './sites/start-gateways.ts';
+import {
+  bundleWorkflows,
+  repositoryFile,
+  startWorker,
+  type ProductEnvironment,
+} from './sites/start-worker.ts';
+import { secretReference, writeInventory } from './sites/write-inventory.ts';
+
+export interface LabOptions {
+  /** Work folder: data, logs, inventory. Kept after the end; what an earlier run left running is ended first. */
+  readonly folder: string;
+  readonly say: Say;
+  /** Nacos needs 10-20 s and 460 MB; without it both datasources live in etcd. Default true. */
+  readonly nacos?: boolean;
+  readonly durability?: 'semisync' | 'async';
+  readonly workerEnvironment?: ProductEnvironment;
+}
+
+/** Two sites and an edge, running; every part can be killed, paused and restarted by its name. */
+export interface TwoSiteLab {
+  readonly folder: string;
+  readonly supervisor: Supervisor;
+  readonly ports: PortBlock;
+  readonly clusters: readonly LabCluster[];
+  readonly gateways: readonly LabGateway[];
+  readonly apps: readonly LabApp[];
+  readonly collectors: readonly LabCollector[];
+  readonly temporal: Supervised;
+  readonly worker: Supervised;
+  readonly uiUrl: string;
+  /** For the CLI and for further workers. */
+  readonly environment: ProductEnvironment;
+  /** The process of that name; @throws Error that lists the names there are */
+  part(name: string): Supervised;
+  partsOf(site: DataSite): readonly Supervised[];
+  close(): Promise<void>;
+}
+
+export async function startTwoSiteLab(options: LabOptions): Promise<TwoSiteLab> {
+  const { folder, say } = options;
+  mkdirSync(folder, { recursive: true });
+  const supervisor = await openSupervisor({ stateFolder: join(folder, 'state'), say });
+  const ports = reservePorts(cacheFolder());
+  try {
+    return await assemble(options, supervisor, ports);
+  } catch (error) {
+    await supervisor.close();
+    ports.release();
+    throw error;
+  }
+}
+
+async function assemble(options: LabOptions, supervisor: Supervisor, ports: PortBlock): Promise<TwoSiteLab> {
+  const { folder, say, durability = 'semisync' } = options;
+  const bundle = bundleWorkflows(join(folder, 'workflows.js'));
+  bundle.catch(() => undefined); // reported where it is awaited
+  const [temporal, centers, clusters] = await Promise.all([
+    startOrchestration(options, supervisor, ports),
+    startCenters(options, supervisor, ports),
+    Promise.all(
+      databaseNames.map((name) =>
+        startCluster({
+          supervisor,
+          ports,
+          folder,
+          say,
+          name,
+          durability,
+          engine: name === 'orders' ? 'mysql' : 'mariadb',
+        }),
+      ),
+    ),
+  ]);
+  const plannedApps = await planApps(ports);
+  const [gateways, collectors] = await Promise.all([
+    startGateways({ supervisor, ports, folder, say, apps: plannedApps }),
+    startCollectors(supervisor, ports),
+  ]);
+  const inventory = writeInventory(folder, clusters, {
+    ...centers,
+    collectors: Object.fromEntries(collectors.map(({ site, url }) => [site, url])),
+    gateways: Object.fromEntries(
+      gateways.map(({ name, agentUrl, endpoint }) => [name, { agent: agentUrl, endpoint }]),
+    ),
+  });
+  await Promise.all(
+    clusters.map((cluster) =>
+      seedDatasource(cluster, secretReference(folder, cluster.name), centers.placeOf(cluster.name)),
+    ),
+  );
+  const environment: ProductEnvironment = {
+    SITESHIFT_TEMPORAL_ADDRESS: `127.0.0.1:${temporal.ports['frontend']}`,
+    SITESHIFT_INVENTORY: inventory,
+    SITESHIFT_RUNBOOKS: repositoryFile('runbooks'),
+    SITESHIFT_WORKFLOW_BUNDLE: await bundle,
+    SITESHIFT_LOG_LEVEL: 'info',
+  };
+  const [apps, worker] = await Promise.all([
+    startApps({
+      ...{ supervisor, collectors, folder: join(folder, 'apps'), apps: plannedApps },
+      datasources: clusters.map(({ name }) => ({ datasource: name, ...centers.followed(name) })),
+    }),
+    startWorker(supervisor, 'worker', { ...environment, ...options.workerEnvironment }),
+  ]);
+  say(`${apps.length} applications, ${gateways.length} gateways and the worker are up`);
+  return {
+    ...{ folder, supervisor, ports, clusters, gateways, apps, collectors, temporal, worker, environment },
+    uiUrl: `http://127.0.0.1:${temporal.ports['ui']}`,
+    part: (name) => partNamed(supervisor, name),
+    partsOf: (site) => partsOf(site, clusters, apps, collectors),
+    close: async () => {
+      await worker.stop(); // before Temporal, which it would miss
+      await supervisor.close('kill');
+      ports.release();
+    },
+  };
+}
+
+async function startOrchestration(
+  { folder, say }: LabOptions,
+  supervisor: Supervisor,
+  ports: PortBlock,
+): Promise<Supervised> {
+  const program = await obtainTemporal(say);
+  return startTemporal(supervisor, {
+    ...{ program, name: 'temporal', databaseFile: join(folder, 'temporal.db'), searchAttributes },
+    ports: { frontend: await ports.next(), ui: await ports.next() },
+  });
+}
+
+interface Centers {
+  readonly etcdUrl: string;
+  readonly nacosUrl?: string;
+  placeOf(database: string): Place;
+  followed(database: string): Omit<FollowedDatasource, 'datasource'>;
+}
+
+/** `orders` is published in Nacos where there is one, everything else in etcd. */
+async function startCenters(
+  { folder, say, nacos = true }: LabOptions,
+  supervisor: Supervisor,
+  ports: PortBlock,
+): Promise<Centers> {
+  const etcdPorts = { client: await ports.next(), peer: await ports.next() };
+  const etcdUrl = `http://127.0.0.1:${etcdPorts.client}`;
+  const nacosPort = nacos ? await ports.nextForNacos() : undefined;
+  await Promise.all([
+    obtainEtcd(say).then((program) =>
+      startEtcd(supervisor, { program, name: 'etcd', dataDir: join(folder, 'etcd'), ports: etcdPorts }),
+    ),
+    nacosPort === undefined
+      ? undefined
+      : obtainNacos(say).then((program) =>
+          startNacos(supervisor, program, { name: 'nacos', home: join(folder, 'nacos'), port: nacosPort }),
+        ),
+  ]);
+  const nacosUrl = nacosPort === undefined ? undefined : `http://127.0.0.1:${nacosPort}/nacos`;
+  const inNacos = (database: string): string | undefined => (database === 'orders' ? nacosUrl : undefined);
+  return {
+    etcdUrl,
+    ...(nacosUrl === undefined ? {} : { nacosUrl }),
+    placeOf: (database) => {
+      const url = inNacos(database);
+      return url === undefined ? { etcdUrl, key: etcdKey(database) } : { nacosUrl: url, ...nacosKey };
+    },
+    followed: (database) => {
+      const url = inNacos(database);
+      return url === undefined
+        ? { center: { kind: 'etcd', endpoints: [etcdUrl] }, key: etcdKey(database) }
+        : { center: { kind: 'nacos', url }, ...nacosKey };
+    },
+  };
+}
+
+function partNamed(supervisor: Supervisor, name: string): Supervised {
+  const part = supervisor.list().find((one) => one.name === name);
+  if (part !== undefined) return part;
+  throw new Error(
+    `no part ${name} in this lab; there are ${supervisor
+      .list()
+      .map((one) => one.name)
+      .join(', ')}`,
+  );
+}
+
+/** Everything that is gone when the site is gone. */
+function partsOf(
+  site: DataSite,
+  clusters: readonly LabCluster[],
+  apps: readonly LabApp[],
+  collectors: readonly LabCollector[],
+): Supervised[] {
+  return [
+    ...clusters.flatMap(({ nodes }) => [...nodes.values()].filter(({ layout }) => layout.site === site)),
+    ...apps.filter((app) => app.site === site),
+    ...collectors.filter((collector) => collector.site === site),
+  ].map((part) => part.process);
+}
