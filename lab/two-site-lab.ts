@@ -117,19 +117,34 @@ async function assemble(options: LabOptions, supervisor: Supervisor, ports: Port
   };
   const [apps, worker] = await Promise.all([
     startApps({
-      ...{ supervisor, collectors, folder: join(folder, 'apps'), apps: plannedApps },
-      datasources: clusters.map(({ name }) => ({ datasource: name, ...centers.followed(name) })),
+      supervisor,
+      collectors,
+      folder: join(folder, 'apps'),
+      apps: plannedApps,
+      datasources: clusters.map(({ name }) => ({
+        datasource: name,
+        ...centers.followed(name),
+      })),
     }),
     startWorker(supervisor, 'worker', { ...environment, ...options.workerEnvironment }),
   ]);
   say(`${apps.length} applications, ${gateways.length} gateways and the worker are up`);
   return {
-    ...{ folder, supervisor, ports, clusters, gateways, apps, collectors, temporal, worker, environment },
+    folder,
+    supervisor,
+    ports,
+    clusters,
+    gateways,
+    apps,
+    collectors,
+    temporal,
+    worker,
+    environment,
     uiUrl: `http://127.0.0.1:${temporal.ports['ui']}`,
     part: (name) => partNamed(supervisor, name),
     partsOf: (site) => partsOf(site, clusters, apps, collectors),
     close: async () => {
-      await worker.stop(); // before Temporal, which it would miss
+      await worker.stop();
       await supervisor.close('kill');
       ports.release();
     },
@@ -143,8 +158,14 @@ async function startOrchestration(
 ): Promise<Supervised> {
   const program = await obtainTemporal(say);
   return startTemporal(supervisor, {
-    ...{ program, name: 'temporal', databaseFile: join(folder, 'temporal.db'), searchAttributes },
-    ports: { frontend: await ports.next(), ui: await ports.next() },
+    program,
+    name: 'temporal',
+    databaseFile: join(folder, 'temporal.db'),
+    searchAttributes,
+    ports: {
+      frontend: await ports.next(),
+      ui: await ports.next(),
+    },
   });
 }
 

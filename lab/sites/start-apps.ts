@@ -68,22 +68,30 @@ export async function startApps(options: {
     options.apps.map(async ({ name, site, port }) => {
       const commitLog = join(folder, `${name}.commits.jsonl`);
       const config: AppConfig = {
-        ...{ name, site, port, commitLog, unit: site },
+        name,
+        site,
+        port,
+        commitLog,
+        unit: site,
         followers: datasources.map((datasource) => ({
           ...datasource,
-          ...{ consumer: name, site, connectionLimit: 32 },
+          consumer: name,
+          site,
+          connectionLimit: 32,
           collectors: collectors.map(({ url }) => ({ url })),
           snapshotFile: join(folder, `${name}.${datasource.datasource}.json`),
         })),
       };
       const configFile = join(folder, `${name}.json`);
       writeFileSync(configFile, JSON.stringify(config, undefined, 2));
-      const process_ = await supervisor.start({
-        ...{ name, command: process.execPath, args: [repositoryFile('lab/unit-app/main.ts'), configFile] },
+      const running = await supervisor.start({
+        name,
+        command: process.execPath,
+        args: [repositoryFile('lab/unit-app/main.ts'), configFile],
         ports: { http: port },
         ready: () => checkListening(port),
       });
-      return { name, site, port, commitLog, process: process_ };
+      return { name, site, port, commitLog, process: running };
     }),
   );
 }

@@ -76,7 +76,10 @@ async function startGateway(
   writeFileSync(files.leaseMap, emptyMaps.leaseMap);
   writeFileSync(files.configFile, proxyConfig(proxyPort, files, apps));
   const proxy = await startHaproxy(supervisor, {
-    ...{ program, name: `${name}-proxy`, configFile: files.configFile, masterSocket: files.masterSocket },
+    program,
+    name: `${name}-proxy`,
+    configFile: files.configFile,
+    masterSocket: files.masterSocket,
     ports: { http: proxyPort },
   });
   const agentConfig = join(folder, 'agent.json');
@@ -86,10 +89,20 @@ async function startGateway(
   writeFileSync(
     agentConfig,
     JSON.stringify({
-      ...{ gateway: name, domain, leaseMs, buckets: bucketCount },
-      listen: { host: '127.0.0.1', port: agentPort },
+      gateway: name,
+      domain,
+      leaseMs,
+      buckets: bucketCount,
+      listen: {
+        host: '127.0.0.1',
+        port: agentPort,
+      },
       stateDirectory: join(folder, 'agent'),
-      haproxy: { masterSocket: files.masterSocket, unitsMap: files.unitsMap, leaseMap: files.leaseMap },
+      haproxy: {
+        masterSocket: files.masterSocket,
+        unitsMap: files.unitsMap,
+        leaseMap: files.leaseMap,
+      },
       peers: Object.fromEntries(peers),
       initial: Object.fromEntries(
         dataSites.map((site) => [site, `${homes[site].first}-${homes[site].last}`]),
@@ -97,11 +110,9 @@ async function startGateway(
     }),
   );
   const agent = await supervisor.start({
-    ...{
-      name: `${name}-agent`,
-      command: process.execPath,
-      args: [repositoryFile('agents/gateway/main.ts'), agentConfig],
-    },
+    name: `${name}-agent`,
+    command: process.execPath,
+    args: [repositoryFile('agents/gateway/main.ts'), agentConfig],
     ports: { http: agentPort },
     ready: () => checkListening(agentPort),
   });

@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process';
+import { repositoryFile, type ProductEnvironment } from './sites/start-worker.ts';
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `siteshift ARGS` as a person would, in a process of its own; `onLine` gets what it prints while it prints. */
+export function runCli(
+  environment: ProductEnvironment,
+  args: readonly string[],
+  onOutput: (text: string) => void = () => undefined,
+): Promise<CliResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [repositoryFile('client/cli.ts'), ...args], {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      onOutput(text);
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+      onOutput(text);
+    });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}

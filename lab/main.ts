@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util';
+import { join } from 'node:path';
+import { repositoryFile } from './sites/start-worker.ts';
+import { startTwoSiteLab } from './two-site-lab.ts';
+
+const usage = `npm run lab [-- --folder DIR] [--no-nacos] [--async]
+Starts two sites on this machine and stays up; Ctrl-C stops all of it. Two labs need two folders.`;
+
+const { values } = parseArgs({
+  options: {
+    folder: { type: 'string', default: repositoryFile('.siteshift/lab') },
+    nacos: { type: 'boolean', default: true },
+    async: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+  allowNegative: true,
+});
+
+if (values.help) {
+  console.log(usage);
+} else {
+  const lab = await startTwoSiteLab({
+    folder: values.folder,
+    nacos: values.nacos,
+    durability: values.async ? 'async' : 'semisync',
+    say: (line) => console.log(line),
+  });
+  const variables = Object.entries(lab.environment).filter(([name]) => name !== 'SITESHIFT_WORKFLOW_BUNDLE');
+  console.log(`
+Temporal UI       ${lab.uiUrl}
+start a runbook   ${lab.uiUrl}/namespaces/default/workflows/start-workflow?taskQueue=siteshift&workflowType=runRunbook
+                  input: {"runbook": "site-failover", "from": "east", "to": "west"}   (a precheck: it changes nothing)
+gateways          ${lab.gateways.map(({ endpoint }) => endpoint).join('  ')}
+inventory         ${lab.environment['SITESHIFT_INVENTORY'] ?? ''}
+logs              ${join(lab.folder, 'state', 'logs')}
+
+In another terminal:
+${variables.map(([name, value]) => `  export ${name}=${value}`).join('\n')}
+  npm run siteshift -- plan site-failover --from east --to west
+
+Processes, to be killed at will: ${lab.supervisor
+    .list()
+    .map(({ name, pid }) => `${name}=${pid}`)
+    .join(' ')}
+Ctrl-C stops everything.`);
+
+  let closing = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (closing) process.exit(130); // the supervisor's exit handler kills what is left
+      closing = true;
+      console.log(`${signal}: stopping everything (once more: at once)`);
+      void lab.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(error);
+          process.exit(1);
+        },
+      );
+    });
+  }
+}
