@@ -1,3 +1,4 @@
+import { rangesOf } from './bucket-ranges.ts';
 import { canonicalJson } from './json.ts';
 
 /** open: serves reads and writes. fenced: reads pass, writes get 503 with Retry-After. */
@@ -16,11 +17,56 @@ export interface RoutingRules {
   readonly domain: string;
   readonly epoch: number;
   readonly operation: string;
+  /**
+   * Gateways of the domain, sorted: a majority of them must be heard before a lease is renewed. A subset of the
+   * configured ones only after an operator has declared the others out of traffic.
+   */
+  readonly members: readonly string[];
   readonly table: RoutingTable;
 }
 
+export interface StampedRules extends RoutingRules {
+  /** SHA-256 (hex) of `rulesDigestText`. */
+  readonly digest: string;
+}
+
 /** The text whose SHA-256 (hex) is the digest that gateways acknowledge. */
-export const rulesDigestText = (rules: RoutingRules): string => canonicalJson(rules);
+export const rulesDigestText = ({ domain, epoch, operation, members, table }: RoutingRules): string =>
+  canonicalJson({ domain, epoch, operation, members, table });
+
+/** Stands for "no unit": what a gateway enforces before its first rules. */
+export const noUnit = 'none';
+
+export const closedTable = (buckets: number): RoutingTable =>
+  Array.from({ length: buckets }, () => ({ unit: noUnit, state: 'fenced' }));
+
+export const sameTable = (a: RoutingTable, b: RoutingTable): boolean =>
+  a.length === b.length &&
+  a.every((rule, bucket) => rule.unit === b[bucket]?.unit && rule.state === b[bucket].state);
+
+/** Buckets whose rule differs between the two tables. */
+export const changedBuckets = (current: RoutingTable, wanted: RoutingTable): readonly number[] =>
+  current.flatMap((rule, bucket) =>
+    rule.unit === wanted[bucket]?.unit && rule.state === wanted[bucket].state ? [] : [bucket],
+  );
+
+/** The table of the fence: what will change keeps its unit and refuses writes. */
+export function fencedTable(current: RoutingTable, wanted: RoutingTable): RoutingTable {
+  const changed = new Set(changedBuckets(current, wanted));
+  return current.map((rule, bucket) => (changed.has(bucket) ? { unit: rule.unit, state: 'fenced' } : rule));
+}
+
+/** "east open" -> "0-59": a table as people read it and as outcomes keep it. */
+export function describeTable(table: RoutingTable): { readonly [rule: string]: string } {
+  const groups = new Map<string, number[]>();
+  for (const [bucket, rule] of table.entries()) {
+    const name = `${rule.unit} ${rule.state}`;
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [bucket]);
+    else group.push(bucket);
+  }
+  return Object.fromEntries([...groups].sort().map(([name, buckets]) => [name, rangesOf(buckets)]));
+}
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {
   let value = index;
