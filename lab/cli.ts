@@ -7,11 +7,11 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Runs `siteshift ARGS` as a person would, in a process of its own; `onLine` gets what it prints while it prints. */
+/** Runs `siteshift ARGS` as a person would, in a process of its own; its progress (standard error) is passed on. */
 export function runCli(
   environment: ProductEnvironment,
   args: readonly string[],
-  onOutput: (text: string) => void = () => undefined,
+  onProgress: (text: string) => void = () => undefined,
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [repositoryFile('client/cli.ts'), ...args], {
@@ -22,11 +22,10 @@ export function runCli(
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
-      onOutput(text);
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
-      onOutput(text);
+      onProgress(text);
     });
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));

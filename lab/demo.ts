@@ -1,0 +1,81 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { loseSiteAndFailOver } from './demo/site-loss.ts';
+import { brokenPromises, summarize, type DemoSummary } from './demo/summary.ts';
+import { repositoryFile } from './sites/start-worker.ts';
+import { startTwoSiteLab } from './two-site-lab.ts';
+
+const usage = `npm run demo [-- --json FILE] [--folder DIR] [--writes N]
+Starts two sites, loses one under live writes, fails over with one command, counts what was kept.`;
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    folder: { type: 'string', default: repositoryFile('.siteshift/demo') },
+    writes: { type: 'string', default: '6000' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const writes = Number(values.writes);
+
+if (values.help) console.log(usage);
+else if (!Number.isInteger(writes) || writes < 100) {
+  console.error(`--writes: expected a whole number from 100, saw ${values.writes}\n${usage}`);
+  process.exitCode = 2;
+} else process.exitCode = await demo();
+
+async function demo(): Promise<number> {
+  const startedAt = Date.now();
+  const say = (line: string) =>
+    console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}`);
+  rmSync(values.folder, { recursive: true, force: true });
+  say('starting two sites on this machine (the first time the engines are fetched or built)');
+  const lab = await startTwoSiteLab({ folder: values.folder, say });
+  const interrupt = () => void lab.close().finally(() => process.exit(130));
+  process.once('SIGINT', interrupt);
+  try {
+    say(`Temporal UI: ${lab.uiUrl}`);
+    const result = await loseSiteAndFailOver(lab, {
+      lost: 'east',
+      survivor: 'west',
+      writesBefore: Math.ceil(writes / 2),
+      writesAltogether: writes,
+      say,
+      onProgress: (text) => process.stdout.write(text.replaceAll(/^(?=.)/gm, '          │ ')),
+    });
+    const summary = summarize(result, lab.clusters);
+    print(summary);
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(summary, undefined, 2)}\n`);
+    const broken = brokenPromises(summary, Math.min(writes, 5_000));
+    for (const words of broken) console.error(`✗ ${words}`);
+    return broken.length === 0 ? 0 : 1;
+  } finally {
+    process.off('SIGINT', interrupt);
+    await lab.close();
+  }
+}
+
+function print(summary: DemoSummary): void {
+  const promoted = summary.databases.map(
+    ({ name, engine, freezeToOpenMs, electToOpenMs }) =>
+      `${name} (${engine}) ${freezeToOpenMs ?? electToOpenMs ?? '?'} ms ${freezeToOpenMs === undefined ? 'election' : 'freeze'} to open`,
+  );
+  const rows: readonly (readonly [string, string])[] = [
+    ['outcome', summary.outcome],
+    ['acknowledged writes', String(summary.acknowledgedWrites)],
+    [
+      'lost / duplicate / misrouted',
+      `${summary.lostWrites} / ${summary.duplicateWrites} / ${summary.misroutedWrites}`,
+    ],
+    [
+      'two writable primaries',
+      `${summary.twoWritablePrimaries.length} times in ${summary.writablePolls} looks`,
+    ],
+    ['decision to first write', `${summary.decisionToFirstWriteMs} ms`],
+    ['write gap of the lost users', `${summary.writeGapMs} ms`],
+    ['databases', promoted.join(', ')],
+    ['consumers', `${summary.consumersAcked} of ${summary.consumersTotal} on the new primaries`],
+    ['report', summary.reportPath],
+  ];
+  console.log(`\n${rows.map(([name, value]) => `  ${name.padEnd(30)}${value}`).join('\n')}\n`);
+}

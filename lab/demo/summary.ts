@@ -1,0 +1,108 @@
+import type { Json } from '../../domain/json.ts';
+import type { StepRecord } from '../../domain/run.ts';
+import type { LabCluster } from '../sites/start-databases.ts';
+import { stepsOfKind, type SiteLossResult } from './site-loss.ts';
+
+export interface DatabaseFigures {
+  readonly name: string;
+  readonly engine: 'mysql' | 'mariadb';
+  /** Planned: from the old primary's freeze to the opening. */
+  readonly freezeToOpenMs?: number;
+  /** Emergency: from the election to the opening. */
+  readonly electToOpenMs?: number;
+}
+
+/** What `npm run demo -- --json FILE` writes. */
+export interface DemoSummary {
+  readonly outcome: string;
+  readonly acknowledgedWrites: number;
+  readonly lostWrites: number;
+  readonly duplicateWrites: number;
+  readonly misroutedWrites: number;
+  readonly writeGapMs: number;
+  readonly decisionToFirstWriteMs: number;
+  readonly databases: readonly DatabaseFigures[];
+  readonly consumersAcked: number;
+  readonly consumersTotal: number;
+  readonly twoWritablePrimaries: readonly string[];
+  readonly writablePolls: number;
+  readonly reportPath: string;
+  readonly examples: readonly string[];
+}
+
+export function summarize(result: SiteLossResult, clusters: readonly LabCluster[]): DemoSummary {
+  const { record, writer, watch } = result;
+  const pushes = stepsOfKind(record, 'pushDatasource').map(consumersOf);
+  return {
+    outcome: record.outcome ?? record.phase,
+    acknowledgedWrites: writer.acknowledgedWrites,
+    lostWrites: writer.lostWrites,
+    duplicateWrites: writer.duplicateWrites,
+    misroutedWrites: writer.misroutedWrites,
+    writeGapMs: writer.writeGapMs,
+    decisionToFirstWriteMs: result.firstWriteAt - result.decidedAt,
+    databases: clusters.map((cluster) => figuresOf(cluster, stepsOfKind(record, 'promoteDatabase'))),
+    consumersAcked: sum(pushes.map(({ acknowledged }) => acknowledged)),
+    consumersTotal: sum(pushes.map(({ total }) => total)),
+    twoWritablePrimaries: watch.breaches,
+    writablePolls: watch.polls,
+    reportPath: result.reportPath,
+    examples: writer.examples,
+  };
+}
+
+/** What must hold for the demo to have shown what it promises; empty when it did. */
+export function brokenPromises(summary: DemoSummary, atLeastWrites: number): string[] {
+  const { databases, consumersAcked, consumersTotal } = summary;
+  const expectations: readonly (readonly [boolean, string])[] = [
+    [summary.outcome === 'completed', `outcome: expected completed, saw ${summary.outcome}`],
+    [
+      summary.acknowledgedWrites >= atLeastWrites,
+      `acknowledged writes: expected ${atLeastWrites}, saw ${summary.acknowledgedWrites}`,
+    ],
+    [summary.lostWrites === 0, `${summary.lostWrites} acknowledged writes are lost`],
+    [summary.duplicateWrites === 0, `${summary.duplicateWrites} writes are stored more than once`],
+    [
+      summary.misroutedWrites === 0,
+      `${summary.misroutedWrites} writes were taken by a unit that had lost the bucket`,
+    ],
+    [
+      summary.twoWritablePrimaries.length === 0,
+      `two nodes took writes at once: ${summary.twoWritablePrimaries.join('; ')}`,
+    ],
+    [summary.writablePolls > 0, 'nobody watched whether two nodes take writes'],
+    [
+      databases.every((one) => (one.freezeToOpenMs ?? one.electToOpenMs) !== undefined),
+      'a database was not promoted',
+    ],
+    [
+      consumersTotal > 0 && consumersAcked === consumersTotal,
+      `${consumersAcked} of ${consumersTotal} consumers acknowledged`,
+    ],
+    [Number.isFinite(summary.decisionToFirstWriteMs), 'no user of the lost site was served by the survivor'],
+  ];
+  return [...expectations.filter(([holds]) => !holds).map(([, words]) => words), ...summary.examples];
+}
+
+function figuresOf({ name, engine }: LabCluster, promotions: readonly StepRecord[]): DatabaseFigures {
+  const durations = promotions.find((step) => step.id.endsWith(`/${name}`))?.outcome?.durationsMs ?? {};
+  const { freezeToOpen, electToOpen } = durations;
+  return {
+    name,
+    engine,
+    ...(freezeToOpen === undefined ? {} : { freezeToOpenMs: freezeToOpen }),
+    ...(electToOpen === undefined ? {} : { electToOpenMs: electToOpen }),
+  };
+}
+
+/** The push says in its evidence who was asked and who acknowledged. */
+function consumersOf(step: StepRecord): { acknowledged: number; total: number } {
+  const evidence = new Map(step.outcome?.evidence.map(({ what, value }) => [what, value]));
+  return {
+    acknowledged: numberOf(evidence.get('consumersAcknowledged')),
+    total: numberOf(evidence.get('consumersTotal')),
+  };
+}
+
+const numberOf = (value: Json | undefined): number => (typeof value === 'number' ? value : 0);
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
