@@ -1,0 +1,191 @@
+import {
+  AcknowledgementTally,
+  namesOf,
+  percentile,
+  type TallyState,
+} from '../domain/acknowledgement-tally.ts';
+import { chooseCanary, isReachable } from '../domain/datasource-decisions.ts';
+import type { DatasourceDocument, RegisteredConsumer } from '../domain/datasource.ts';
+import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
+import type { Evidence } from '../domain/step.ts';
+import { collectorClient } from './collector-client.ts';
+import { StepFailed } from './define-step.ts';
+import type { PushInput, PushState } from './observe-push.ts';
+import { publishDocument } from './publish-document.ts';
+import { digestOf, openTargets, readHeld, textOf, within, type PushTarget } from './push-targets.ts';
+import type { StepTools } from './tools.ts';
+import { AcknowledgementWatch } from './watch-acknowledgements.ts';
+
+export const acknowledgementsFact = 'acknowledgements';
+export const lostCenterMs = 1_000;
+
+/** One push, from the first look at the registry to the last acknowledgement. */
+export interface Push {
+  readonly input: PushInput;
+  readonly document: DatasourceDocument;
+  /** Must take the document. */
+  readonly required: readonly PushTarget[];
+  /** Of the site that is left: told if they answer. */
+  readonly optional: readonly PushTarget[];
+  /** Known to be silent: not even tried. */
+  readonly silent: readonly string[];
+  readonly tally: AcknowledgementTally;
+  readonly watch: AcknowledgementWatch;
+  readonly tools: StepTools;
+}
+
+export function openPush(
+  input: PushInput,
+  observed: Pick<PushState, 'publications' | 'promotion'>,
+  document: DatasourceDocument,
+  tools: StepTools,
+): Push {
+  const { fromSite, collectors, cluster, datasource } = input.parameters;
+  const unreachable = observed.publications.filter((one) => !isReachable(one)).map((one) => one.center);
+  const targets = openTargets(input.parameters, tools).filter(({ center }) => !unreachable.includes(center));
+  const siteOf = (node: string) => cluster.nodes[node]?.site;
+  const isSiteDead =
+    input.style === 'forced' ||
+    observed.publications.some((one) => one.site === fromSite && !isReachable(one)) ||
+    observed.promotion.unreachable.some((node) => siteOf(node) === fromSite);
+  const isExcused = (consumer: RegisteredConsumer) => isSiteDead && consumer.site === fromSite;
+  const { epoch, operation } = document;
+  const tally = new AcknowledgementTally({ epoch, operation, digest: digestOf(document) }, isExcused);
+  const clients = Object.entries(collectors).map(([name, collector]) =>
+    collectorClient(name, collector, tools),
+  );
+  // The center of a site that is left may be the only one there is: then it is the one that counts.
+  const elsewhere = targets.filter(({ site }) => site !== fromSite);
+  const required = elsewhere.length > 0 ? elsewhere : targets;
+  return {
+    input,
+    document,
+    required,
+    optional: targets.filter((target) => !required.includes(target)),
+    silent: unreachable.map((center) => leftAt(center, datasource.publishTo, document)),
+    tally,
+    watch: new AcknowledgementWatch({ tally, document, targets, collectors: clients, tools }),
+    tools,
+  };
+}
+
+/** A few consumers go first: what they cannot apply, nobody else is told. @returns ms, when there was a canary */
+export async function pushCanary(push: Push): Promise<number | undefined> {
+  const { input, document, required, optional, tally, tools, watch } = push;
+  const { datasource, fromSite, toSite, name } = input.parameters;
+  const live = tally.alive();
+  const canary = chooseCanary(live, datasource.canary, { fromSite, toSite });
+  const held = await readHeld(required[0] as PushTarget, name).catch(() => undefined);
+  const isFormal =
+    held !== undefined &&
+    'document' in held &&
+    held.document.epoch === document.epoch &&
+    held.document.canary === undefined;
+  if (canary.length === 0 || live.length <= canary.length || isFormal) return undefined;
+  const startedAt = tools.now();
+  const deadline = startedAt + datasource.ackTimeoutMs;
+  const edition = { ...document, canary };
+  await tools.reached('pushDatasource:before-canary');
+  await publishTo(push, [...required, ...optional], edition, deadline);
+  await tools.reached('pushDatasource:after-canary');
+  const state = await watch.untilAcknowledged(edition, deadline, canary);
+  if (state.missing.length > 0 && input.style !== 'forced') {
+    throw new StepFailed(
+      `${name}: the first consumers do not run on ${document.primary} within ${datasource.ackTimeoutMs} ms, the others were not told: ${missingText(state)}`,
+      { canary, missing: state.missing },
+    );
+  }
+  return tools.now() - startedAt;
+}
+
+export async function pushToAll(push: Push, document: DatasourceDocument) {
+  const { input, required, optional, tally, tools, watch } = push;
+  const { datasource, name } = input.parameters;
+  const startedAt = tools.now();
+  const deadline = startedAt + datasource.ackTimeoutMs;
+  await tools.reached('pushDatasource:before-publish');
+  const lost = optional.map(async (target) => {
+    try {
+      await within(lostCenterMs, publishDocument(target, document, startedAt + lostCenterMs, tools));
+      return [];
+    } catch (error) {
+      tools.log.warn(
+        { center: target.center, error: textOf(error) },
+        'the center of the site that is left was not told',
+      );
+      return [leftAt(target.center, datasource.publishTo, document)];
+    }
+  });
+  await publishTo(push, required, document, deadline);
+  const publishedAt = tools.now();
+  await tools.reached('pushDatasource:after-publish');
+  const state = await watch.untilAcknowledged(document, deadline);
+  const acknowledgedMs = tools.now() - startedAt;
+  const leftToDo = [...push.silent, ...(await Promise.all(lost)).flat()];
+  if (!state.isComplete || state.missing.length > 0) {
+    const text = state.isComplete ? missingText(state) : 'no registry says who is alive';
+    const sentence = `${name}: ${state.missing.length} of ${state.live} consumers do not run on ${document.primary} (epoch ${document.epoch}) after ${datasource.ackTimeoutMs} ms: ${text}`;
+    if (input.style !== 'forced')
+      throw new StepFailed(sentence, { missing: state.missing.slice(0, 20), live: state.live });
+    leftToDo.push(`see to the consumers that were not waited for: ${text}`);
+  }
+  if (state.excused.length > 0) {
+    leftToDo.push(
+      `consumers of ${input.parameters.fromSite} that have not acknowledged: ${namesOf(state.excused)}`,
+    );
+  }
+  const knownMs = tally.times.map((at) => Math.max(0, at - startedAt));
+  tools.log.debug({ knownMs, handed: watch.handed }, 'acknowledgements');
+  return {
+    evidence: acknowledgementEvidence(push, state, knownMs),
+    durationsMs: { publish: publishedAt - startedAt, acknowledged: acknowledgedMs },
+    details:
+      watch.handed > 0 ? [`${watch.handed} documents were handed over directly by the collectors`] : [],
+    leftToDo,
+  };
+}
+
+/** Side by side. Forced, a center that fails is left behind as long as another one took the document. */
+async function publishTo(
+  { input, tools }: Push,
+  targets: readonly PushTarget[],
+  document: DatasourceDocument,
+  deadline: number,
+): Promise<void> {
+  const results = await Promise.allSettled(
+    targets.map((target) => publishDocument(target, document, deadline, tools)),
+  );
+  const failed = results
+    .filter((result) => result.status === 'rejected')
+    .map((result) => result.reason as unknown);
+  const refused = failed.find((error) => !(error instanceof StepFailed));
+  if (refused !== undefined) throw refused;
+  if (failed.length > 0 && (input.style !== 'forced' || failed.length === targets.length)) throw failed[0];
+}
+
+function acknowledgementEvidence(push: Push, state: TallyState, knownMs: readonly number[]): Evidence {
+  const { tally, input, required } = push;
+  const value = {
+    live: state.live,
+    acknowledged: state.acknowledged,
+    p50Ms: percentile(knownMs, 0.5),
+    p99Ms: percentile(knownMs, 0.99),
+    maxMs: percentile(knownMs, 1),
+    viaRegistryOnly: tally.viaRegistry,
+  };
+  const collectors = Object.keys(input.parameters.collectors).join(', ') || 'none';
+  const source = `collectors: ${collectors}; registry: ${required.map((one) => one.center).join(', ')}`;
+  return { what: acknowledgementsFact, value, source };
+}
+
+const missingText = ({ missing, refused }: TallyState): string =>
+  namesOf(missing.map((consumer) => `${consumer} (${refused.get(consumer) ?? 'silent'})`));
+
+const leftAt = (
+  center: string,
+  publishTo: PushDatasourceParameters['datasource']['publishTo'],
+  document: DatasourceDocument,
+): string => {
+  const keys = publishTo.filter((one) => one.center === center).map(({ key }) => key);
+  return `config center ${center} was not told: ${keys.join(', ')} must be brought to epoch ${document.epoch} before its consumers start again`;
+};

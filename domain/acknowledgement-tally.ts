@@ -1,0 +1,121 @@
+import type { Acknowledgement, RegisteredConsumer } from './datasource.ts';
+import type { Stamp } from './operation.ts';
+
+/** What has to be acknowledged. */
+export interface Wanted extends Stamp {
+  readonly digest: string;
+}
+
+/** Where one push stands; lists in the order of the names. */
+export interface TallyState {
+  readonly live: number;
+  readonly acknowledged: number;
+  /** Waited for, and silent or refusing. */
+  readonly missing: readonly string[];
+  /** Not waited for (consumers of the lost site), and without an acknowledgement. */
+  readonly excused: readonly string[];
+  /** consumer -> why it does not apply the document; only of those that are missing. */
+  readonly refused: ReadonlyMap<string, string>;
+  /** Whether the registry was read at all: without it nobody knows who is alive. */
+  readonly isComplete: boolean;
+}
+
+/**
+ * Counts who has applied a document. Collectors say it fast; the registry says who is alive, and the same again,
+ * slowly, for those whose acknowledgement got lost.
+ */
+export class AcknowledgementTally {
+  readonly #wanted: Wanted;
+  readonly #isExcused: (consumer: RegisteredConsumer) => boolean;
+  readonly #acknowledgedAt = new Map<string, number>();
+  readonly #refused = new Map<string, string>();
+  readonly #registries = new Map<string, readonly RegisteredConsumer[]>();
+  #viaRegistry = 0;
+
+  constructor(wanted: Wanted, isExcused: (consumer: RegisteredConsumer) => boolean) {
+    this.#wanted = wanted;
+    this.#isExcused = isExcused;
+  }
+
+  /** @param at when it became known, ms since 1970 */
+  hear(acknowledgement: Acknowledgement, at: number): void {
+    if (!this.#isWanted(acknowledgement)) return;
+    const { consumer, refused } = acknowledgement;
+    if (refused === undefined) this.#acknowledge(consumer, at);
+    else if (!this.#acknowledgedAt.has(consumer)) this.#refused.set(consumer, refused);
+  }
+
+  /** What the registry of one center lists now; it replaces what it listed before. */
+  list(center: string, consumers: readonly RegisteredConsumer[], at: number): void {
+    this.#registries.set(center, consumers);
+    for (const entry of consumers) {
+      if (this.#isWanted(entry)) {
+        if (this.#acknowledge(entry.consumer, at)) this.#viaRegistry += 1;
+      } else if (entry.refused !== undefined && !this.#acknowledgedAt.has(entry.consumer)) {
+        this.#refused.set(entry.consumer, entry.refused);
+      }
+    }
+  }
+
+  /** ms since 1970, of everyone who acknowledged. */
+  get times(): readonly number[] {
+    return [...this.#acknowledgedAt.values()];
+  }
+
+  /** How many were only heard of by the registry. */
+  get viaRegistry(): number {
+    return this.#viaRegistry;
+  }
+
+  /** @param only count these consumers and nobody else */
+  state(only?: readonly string[]): TallyState {
+    const entries = this.alive().filter(({ consumer }) => only === undefined || only.includes(consumer));
+    const silent = entries.filter(({ consumer }) => !this.#acknowledgedAt.has(consumer));
+    const missing = silent.filter((entry) => !this.#isExcused(entry)).map(({ consumer }) => consumer);
+    return {
+      live: entries.length,
+      acknowledged: entries.length - silent.length,
+      missing: missing.sort(),
+      excused: silent
+        .filter(this.#isExcused)
+        .map(({ consumer }) => consumer)
+        .sort(),
+      refused: new Map([...this.#refused].filter(([consumer]) => missing.includes(consumer))),
+      isComplete: this.#registries.size > 0,
+    };
+  }
+
+  /** A consumer may stand in several registries; it is one consumer. */
+  alive(): readonly RegisteredConsumer[] {
+    const alive = new Map<string, RegisteredConsumer>();
+    for (const entries of this.#registries.values()) {
+      for (const entry of entries) alive.set(entry.consumer, entry);
+    }
+    return [...alive.values()];
+  }
+
+  #isWanted({ epoch, operation, digest }: Wanted): boolean {
+    const wanted = this.#wanted;
+    return epoch === wanted.epoch && operation === wanted.operation && digest === wanted.digest;
+  }
+
+  /** @returns whether that was news */
+  #acknowledge(consumer: string, at: number): boolean {
+    this.#refused.delete(consumer);
+    if (this.#acknowledgedAt.has(consumer)) return false;
+    this.#acknowledgedAt.set(consumer, at);
+    return true;
+  }
+}
+
+/** Nearest rank; 0 of nothing. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))] ?? 0;
+}
+
+/** "a, b and 3 more" */
+export function namesOf(names: readonly string[], atMost = 10): string {
+  const rest = names.length - atMost;
+  return rest > 0 ? `${names.slice(0, atMost).join(', ')} and ${rest} more` : names.join(', ');
+}
