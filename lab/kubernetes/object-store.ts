@@ -6,6 +6,7 @@ import type { Supervised, Supervisor } from '../process/supervise.ts';
 
 /** The S3 store that both sites reach. */
 export interface ObjectStore {
+  /** The running one; `setReadOnly` replaces it. */
   readonly process: Supervised;
   /** http on loopback: there the AWS SDK sends plain signed bodies, without the chunk framing that stores trip over. */
   readonly url: string;
@@ -15,6 +16,8 @@ export interface ObjectStore {
   readonly secretKey: string;
   /** Objects are files below this folder, one folder per bucket: made to be looked at, truncated and corrupted. */
   readonly folder: string;
+  /** Restarts the store so that it refuses, or takes, writes: looking at the bucket goes on to work. */
+  setReadOnly(readOnly: boolean): Promise<void>;
 }
 
 export async function startObjectStore(options: {
@@ -32,22 +35,38 @@ export async function startObjectStore(options: {
   const [accessKey, secretKey] = [`lab${randomBytes(6).toString('hex')}`, randomBytes(24).toString('hex')];
   const url = `http://127.0.0.1:${port}`;
   const region = 'us-east-1';
-  const process = await supervisor.start({
-    name: 'object-store',
-    command: program,
-    // The side folder keeps what S3 knows beyond the bytes: not every file system has extended attributes.
-    args: [
-      ...flags({ port: `127.0.0.1:${port}`, region, health: '/healthz', quiet: true }),
-      'posix',
-      ...flags({ sidecar: metadata }),
-      folder,
-    ],
-    env: { ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey },
-    ports: { http: port },
-    readyWithinMs: 60_000,
-    ready: () => checkHealth(`${url}/healthz`),
-  });
-  return { process, url, region, bucket, accessKey, secretKey, folder };
+  const start = (readOnly: boolean) =>
+    supervisor.start({
+      name: 'object-store',
+      command: program,
+      // The side folder keeps what S3 knows beyond the bytes: not every file system has extended attributes.
+      args: [
+        ...flags({ port: `127.0.0.1:${port}`, region, health: '/healthz', quiet: true, readonly: readOnly }),
+        'posix',
+        ...flags({ sidecar: metadata }),
+        folder,
+      ],
+      env: { ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey },
+      ports: { http: port },
+      readyWithinMs: 60_000,
+      ready: () => checkHealth(`${url}/healthz`),
+    });
+  let process = await start(false);
+  return {
+    get process() {
+      return process;
+    },
+    url,
+    region,
+    bucket,
+    accessKey,
+    secretKey,
+    folder,
+    setReadOnly: async (readOnly) => {
+      await process.stop();
+      process = await start(readOnly);
+    },
+  };
 }
 
 async function checkHealth(url: string): Promise<void> {

@@ -5,6 +5,7 @@ import { openApi } from '../../lab/kubernetes/api-client.ts';
 import { applyAll } from '../../lab/kubernetes/apply-all.ts';
 import { takeBackup, waitForSync } from '../../lab/kubernetes/backup.ts';
 import type { Cluster } from '../../lab/kubernetes/cluster.ts';
+import { guardServices, WEBHOOK_CONFIGURATION } from '../../lab/kubernetes/guard-services.ts';
 import { startKubernetesLab, type KubernetesLab } from '../../lab/kubernetes/kubernetes-lab.ts';
 import { describeObject, type KubernetesObject } from '../../lab/kubernetes/kubernetes-object.ts';
 import { scalePool, waitForNodes } from '../../lab/kubernetes/nodes.ts';
@@ -250,6 +251,39 @@ describe('faults', () => {
     await process.restart();
     await waitForLocation(lab.west);
     expect(readdirSync(join(lab.store.folder, lab.store.bucket, 'backups'))).toEqual(['daily-by-hand']);
+  });
+
+  it('a read-only store lets Velero look and refuses its backup', async () => {
+    await lab.store.setReadOnly(true);
+    const refused = takeBackup(lab.east, { name: 'refused' });
+    await expect(refused).rejects.toThrow('backup refused of east: expected Completed, seen Failed');
+    await lab.store.setReadOnly(false);
+    await takeBackup(lab.east, { name: 'accepted' });
+  });
+
+  it('a webhook of a lost site rejects Knative Services, on the site that it was restored to as well', async () => {
+    const { folder, supervisor, ports } = testLab;
+    const webhook = await guardServices(lab.east, { folder, supervisor, ports });
+    const [first] = serviceObjects({ knativeServices: 1, deployments: 0, configMaps: 0, virtualServices: 0 });
+    if (first === undefined) throw new Error('one service');
+    const changed = (value: string) => ({
+      ...first,
+      metadata: { ...first.metadata, annotations: { 'lab.siteshift.test/changed': value } },
+    });
+    await lab.east.api.apply(changed('while it is there'), 'delivery');
+    const kinds = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'];
+    for (const kind of kinds) {
+      const path = `/apis/admissionregistration.k8s.io/v1/${kind}/${WEBHOOK_CONFIGURATION}`;
+      const { apiVersion, kind: kindName, metadata, ...rest } = await lab.east.api.get(path);
+      await lab.west.api.create({ apiVersion, kind: kindName, metadata: { name: metadata.name }, ...rest });
+    }
+    webhook.kill();
+    await webhook.gone();
+    for (const { api } of both()) {
+      await expect(api.apply(changed('after it was lost'), 'delivery')).rejects.toThrow(
+        'failed calling webhook',
+      );
+    }
   });
 
   it('a paused API server answers again when it is resumed', async () => {
