@@ -4,6 +4,8 @@ import { compilePlanFrom, type CompilePlan } from './compile-plan.ts';
 import type { StepKind } from './define-step.ts';
 import { describeHolder, type DescribeHolder } from './describe-holder.ts';
 import { observeTopologyWith, type ObserveTopology, type TopologyObservers } from './observe-topology.ts';
+import { observeCluster } from './observe-databases.ts';
+import { promoteDatabase } from './promote-database.ts';
 import type { SourceFiles } from './read-sources.ts';
 import { stepActivity, type StepActivity, type StepSurroundings } from './step-activity.ts';
 
@@ -25,6 +27,7 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
     [kind.kind]: stepActivity(kind, surroundings),
   });
   return {
+    ...activity(promoteDatabase),
     ...activity(callHook),
     observeTopology: observeTopologyWith(files, observers, surroundings),
     compilePlan: compilePlanFrom(files),
@@ -33,6 +36,8 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
 }
 
 const observers: TopologyObservers = {
-  observeCluster: () => Promise.reject(new Error('not wired')),
-  observeRouting: () => Promise.reject(new Error('not wired')),
+  observeCluster: (_name, cluster, tools) => observeCluster(cluster, tools),
+  observeRouting: async ({ gateways }) => ({
+    gaps: Object.keys(gateways).map((name) => `gateway ${name} was not asked`),
+  }),
 };

@@ -38,8 +38,8 @@ export class PlanRun {
   private readonly facts: RunFacts;
   private readonly answers = new Answers();
   private readonly onChange: (record: RunRecord) => void;
-  /** Running steps; an abort stops them. */
-  private readonly running = new CancellationScope();
+  /** Running steps; an abort stops them. Made in carryOut, because a scope is cancelled with the one it is made in. */
+  private running = new CancellationScope();
 
   constructor(state: RunState, facts: RunFacts, onChange: (record: RunRecord) => void) {
     this.state = state;
@@ -62,11 +62,12 @@ export class PlanRun {
   async carryOut(): Promise<RunRecord> {
     CancellationScope.current().cancelRequested.catch(() => this.cancelled());
     await CancellationScope.nonCancellable(async () => {
+      this.running = new CancellationScope();
       while (!isSettled(this.state)) {
+        const seen = this.revision; // before anything starts: a step may end at once
         for (const step of readySteps(this.state)) void this.runStep(step);
         const undo = nextUndo(this.state);
         if (undo !== undefined) void this.undoStep(undo);
-        const seen = this.revision;
         await condition(() => this.revision !== seen);
       }
     });

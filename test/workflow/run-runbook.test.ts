@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import type { RunRequest } from '../../domain/run.ts';
+import type { Plan } from '../../domain/plan.ts';
+import * as messages from '../../workflows/messages.ts';
+import { rejectionOf } from './rejection.ts';
+import { scriptedSteps } from './scripted-steps.ts';
+import { compiled, testDigest, testOutcome, testPlan } from './test-plan.ts';
+import { executionOf, openWorkflowLab, stepIn, whenStatus, type WorkflowLab } from './workflow-lab.ts';
+
+let lab: WorkflowLab;
+beforeAll(async () => {
+  lab = await openWorkflowLab();
+}, 60_000);
+afterAll(() => lab.close());
+
+const limit = { timeout: 60_000 };
+const request = { runbook: 'site-failover', from: 'east', to: 'west', by: 'ann', reason: 'storm' } as const;
+
+async function run(plan: Plan, asked: RunRequest, script = scriptedSteps()) {
+  return lab.withWorker({ compiled: compiled(plan), steps: script.steps }, async (queue) =>
+    (await lab.startRun(queue, asked)).result(),
+  );
+}
+
+test('a precheck asks every step what it would do and changes nothing', limit, async () => {
+  const plan = testPlan([{ id: 'a' }, { id: 'b', needs: ['a'] }, { id: 'c', needs: ['b'] }], {
+    mode: 'precheck',
+  });
+  const script = scriptedSteps({ 'precheck b': [testOutcome('refused', 'the standby is behind')] });
+  const { record, markdown } = await run(plan, { runbook: 'site-failover' }, script);
+  expect(record.outcome).toBe('precheck found problems');
+  expect(record.steps.map(({ id, state, outcome }) => `${id} ${state} ${outcome?.status}`)).toEqual([
+    'a finished planned',
+    'b finished refused',
+    'c finished planned',
+  ]);
+  expect(script.calls.map(({ mode }) => mode)).toEqual(['precheck', 'precheck', 'precheck']);
+  expect(markdown).toContain('the standby is behind');
+});
+
+test('a precheck can be cancelled, whatever it looks at', limit, async () => {
+  const plan = testPlan(
+    [
+      { id: 'a', reversibility: 'point-of-no-return' },
+      { id: 'b', needs: ['a'] },
+    ],
+    {
+      mode: 'precheck',
+    },
+  );
+  const { resolve, promise } = Promise.withResolvers<void>();
+  const script = scriptedSteps({
+    'precheck a': [
+      async () => {
+        await promise;
+        return testOutcome('planned');
+      },
+    ],
+  });
+  const { record } = await lab.withWorker(
+    { compiled: compiled(plan), steps: script.steps },
+    async (queue) => {
+      const handle = await lab.startRun(queue, request);
+      await whenStatus(handle, (seen) => seen.steps.some((step) => step.state === 'running'));
+      await handle.cancel();
+      setTimeout(resolve, 500);
+      return handle.result();
+    },
+  );
+  expect(record.outcome).toBe('aborted');
+  expect(script.calls.map(({ mode, step }) => `${mode} ${step}`)).toEqual(['precheck a']);
+});
+
+test('a wrong request fails at once and lists everything that is wrong with it', limit, async () => {
+  const wrong = { runbok: 'x', mode: 'now', from: 'East', style: 1 } as unknown as RunRequest;
+  const failure = await run(testPlan([]), wrong).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(WorkflowFailedError);
+  const cause = (failure as WorkflowFailedError).cause as ApplicationFailure;
+  expect(cause.type).toBe('InvalidRequest');
+  expect(cause.message.split('\n')).toEqual([
+    'this run cannot start:',
+    '- unknown field "runbok"; fields: runbook, from, to, mode, drill, style, reason, by, planDigest, parameters',
+    '- from must be a name of lower-case letters, digits, dots, dashes or underscores; seen "East"',
+    '- mode must be precheck or real; seen "now"',
+    '- style must be graceful or forced; seen 1',
+    '- runbook is required',
+  ]);
+});
+
+test(
+  'a run that was asked for with the digest of another plan is refused before anything is done',
+  limit,
+  async () => {
+    const script = scriptedSteps();
+    const plan = testPlan([{ id: 'a' }], { domain: 'digest' });
+    const { record } = await run(plan, { ...request, mode: 'real', planDigest: 'f'.repeat(64) }, script);
+    expect(record.outcome).toBe('refused');
+    expect(record.because).toEqual([
+      `the plan is now ${testDigest}, not ${'f'.repeat(64)} as asked for: ` +
+        'the systems, the inventory or the runbook have changed; look at the new plan and start again',
+    ]);
+    expect(script.calls).toEqual([]);
+  },
+);
+
+test('a second run in the same domain is told who holds it, and touches nothing', limit, async () => {
+  const plan = testPlan([{ id: 'a' }], { domain: 'lock' });
+  const script = scriptedSteps({ a: [testOutcome('refused')] });
+  await lab.withWorker({ compiled: compiled(plan), steps: script.steps }, async (queue) => {
+    const first = await lab.startRun(queue, { ...request, mode: 'real' }, 'first-run');
+    const execution = executionOf(lab, plan);
+    await whenStatus(execution, (record) => record.phase === 'parked');
+    const { record } = await (await lab.startRun(queue, { ...request, by: 'eve', mode: 'real' })).result();
+    expect(record.outcome).toBe('refused');
+    expect(record.because?.[0]).toMatch(
+      /^domain lock is held by run first-run \(site-failover, by ann: storm\) since \S+Z, now parked; nothing was started\. Follow it in workflow failover\/lock, or wait until it has closed$/,
+    );
+    expect(script.calls.length).toBe(1);
+    await execution.executeUpdate(messages.abortUpdate, { args: [{ by: 'bob', reason: 'test' }] });
+    expect((await first.result()).record.outcome).toBe('aborted');
+  });
+});
+
+test(
+  'the run that was started says where its plan runs, and takes no commands for its steps',
+  limit,
+  async () => {
+    const plan = testPlan([{ id: 'a' }], { domain: 'where' });
+    const script = scriptedSteps({ a: [testOutcome('failed'), testOutcome('done')] });
+    await lab.withWorker({ compiled: compiled(plan), steps: script.steps }, async (queue) => {
+      const handle = await lab.startRun(queue, { ...request, mode: 'real' });
+      const status = await whenStatus(handle, (record) => record.runningIn !== undefined);
+      expect(status).toMatchObject({ phase: 'running', runningIn: 'failover/where' });
+      const execution = executionOf(lab, plan);
+      await whenStatus(execution, (record) => record.phase === 'parked');
+      expect(
+        await rejectionOf(
+          handle.executeUpdate(messages.approveUpdate, { args: [{ planDigest: testDigest, by: 'bob' }] }),
+        ),
+      ).toBe(
+        'approve: this run is running and waits for no approval; the plan runs in workflow failover/where',
+      );
+      await execution.executeUpdate(messages.retryUpdate, { args: [{ step: 'a' }] });
+      const { record } = await handle.result();
+      expect(stepIn(record, 'a').attempts).toBe(2);
+      expect(await whenStatus(handle, () => true)).toEqual(record);
+    });
+  },
+);

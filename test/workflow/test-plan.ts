@@ -1,0 +1,59 @@
+import type { CompiledPlan } from '../../activities/compile-plan.ts';
+import type { Plan, PlanStep } from '../../domain/plan.ts';
+import type { StepOutcome } from '../../domain/step.ts';
+
+/** A digest for plans that no compiler made. */
+export const testDigest = '0123456789abcdef'.repeat(4);
+
+type StepParts = Partial<PlanStep> & Pick<PlanStep, 'id'>;
+
+export const testStep = (parts: StepParts): PlanStep => ({
+  kind: 'fakeStep',
+  title: `Do ${parts.id}`,
+  needs: [],
+  reversibility: 'reversible',
+  parameters: {},
+  ...parts,
+});
+
+export const testPlan = (steps: readonly StepParts[], parts: Partial<Plan> = {}): Plan => ({
+  version: 1,
+  runbook: 'site-failover',
+  domain: 'shop',
+  from: 'east',
+  to: 'west',
+  mode: 'real',
+  style: 'graceful',
+  drill: false,
+  steps: steps.map((step) => testStep(step)),
+  sources: { inventory: 'a'.repeat(64), runbook: 'b'.repeat(64) },
+  digest: testDigest,
+  ...parts,
+});
+
+export const compiled = (plan: Plan, policy: Partial<CompiledPlan['policy']> = {}): CompiledPlan => ({
+  plan,
+  notes: [],
+  policy: {
+    approval: 'never',
+    approvers: [],
+    approvalTimeoutMs: 60_000,
+    acceptableLossTransactions: 0,
+    ...policy,
+  },
+});
+
+export const testOutcome = (
+  status: StepOutcome['status'],
+  summary: string = status,
+  rest: Partial<StepOutcome> = {},
+): StepOutcome => ({
+  status,
+  summary,
+  details: [],
+  before: null,
+  after: null,
+  evidence: [],
+  durationsMs: {},
+  ...rest,
+});
