@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import {
+  classifyAnswer,
+  fieldConflicts,
+  nextAttemptIn,
+  readStatus,
+  usualPatience,
+  type AnswerClass,
+  type Patience,
+} from '../../domain/kubernetes/answers.ts';
+import type { KubernetesCluster } from '../../domain/schema/kubernetes.ts';
+import type { StepTools } from '../tools.ts';
+import { ApiError, ConnectionError } from './api-error.ts';
+import { readKubeconfig, type ClusterAccess } from './kubeconfig.ts';
+
+export type Method = 'GET' | 'PATCH' | 'POST' | 'PUT' | 'DELETE';
+
+export interface ApiCall {
+  readonly method: Method;
+  /** Path and query, e.g. /api/v1/nodes?limit=500 */
+  readonly path: string;
+  readonly body?: string;
+  readonly contentType?: string;
+  readonly accept?: string;
+  /** How long one attempt may take; default 30 s. */
+  readonly timeoutMs?: number;
+  /** `once`: never repeated, for what must not be done twice. Otherwise how long each kind of trouble is sat out. */
+  readonly patience?: Patience | 'once';
+  readonly signal?: AbortSignal;
+}
+
+/** One cluster, as one identity. Requests share one pool of connections. */
+export interface KubernetesClient {
+  readonly name: string;
+  readonly server: string;
+  readonly inFlight: number;
+  /** @throws ApiError (answered) or ConnectionError (no answer), both after the patience */
+  send(call: ApiCall): Promise<{ readonly code: number; readonly text: string }>;
+  /** The parsed answer of `send`. */
+  call<Answer = unknown>(call: ApiCall): Promise<Answer>;
+  /** Attempts that were answered with "come back later" since the client was made. */
+  readonly busyAnswers: () => number;
+  close(): Promise<void>;
+}
+
+const ATTEMPT_MS = 30_000;
+
+export function makeClient(name: string, access: ClusterAccess, inFlight: number): KubernetesClient {
+  // One Agent for all: client-node would open one TLS connection per request. HTTP/1.1 on purpose: with HTTP/2 all
+  // requests in flight would die together with the one connection.
+  const agent = new Agent({
+    connections: inFlight,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: 30_000,
+    connect: { ...access.tls, timeout: 5_000 },
+  });
+  let busy = 0;
+
+  async function attempt({ method, path, body, contentType, accept, timeoutMs, signal }: ApiCall) {
+    const limits = AbortSignal.timeout(timeoutMs ?? ATTEMPT_MS);
+    const attempted = `${method} ${path.split('?')[0]}`;
+    try {
+      const answer = await request(new URL(path, access.server), {
+        method,
+        dispatcher: agent,
+        signal: signal === undefined ? limits : AbortSignal.any([limits, signal]),
+        headers: {
+          accept: accept ?? 'application/json',
+          ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
+          ...(await access.headers()),
+        },
+        ...(body === undefined ? {} : { body }),
+      });
+      const text = await answer.body.text();
+      return { code: answer.statusCode, text, retryAfter: Number(answer.headers['retry-after']), attempted };
+    } catch (error) {
+      if (signal?.aborted === true) throw signal.reason;
+      throw new ConnectionError(name, attempted, error);
+    }
+  }
+
+  async function send(wanted: ApiCall): Promise<{ code: number; text: string }> {
+    const startedAt = Date.now();
+    for (let count = 1; ; count += 1) {
+      let trouble: { error: Error; class: AnswerClass; retryAfterMs?: number };
+      try {
+        const { code, text, retryAfter, attempted } = await attempt(wanted);
+        if (code < 400) return { code, text };
+        const status = readStatus(code, text);
+        const seconds = retryAfter > 0 ? retryAfter : status.retryAfterSeconds;
+        trouble = {
+          error: new ApiError(name, attempted, status, fieldConflicts(status)),
+          class: classifyAnswer(status),
+          ...(seconds === undefined ? {} : { retryAfterMs: seconds * 1_000 }),
+        };
+      } catch (error) {
+        if (!(error instanceof ConnectionError)) throw error;
+        trouble = { error, class: 'passing' };
+      }
+      if (trouble.class === 'busy') busy += 1;
+      if (wanted.patience === 'once') throw trouble.error;
+      const wait = nextAttemptIn(
+        { ...trouble, attempt: count, elapsedMs: Date.now() - startedAt, random: Math.random() },
+        wanted.patience ?? usualPatience,
+      );
+      if (wait === undefined) throw trouble.error;
+      await sleep(wait, undefined, wanted.signal === undefined ? {} : { signal: wanted.signal });
+    }
+  }
+
+  return {
+    name,
+    server: access.server,
+    inFlight,
+    send,
+    call: async <Answer>(wanted: ApiCall) => parse((await send(wanted)).text) as Answer,
+    busyAnswers: () => busy,
+    close: () => agent.close(),
+  };
+}
+
+const parse = (text: string): unknown => (text.startsWith('{') ? JSON.parse(text) : text);
+
+/** Clients of this process, by what they were made from: a renewed kubeconfig makes a new one. */
+const clients = new Map<string, { readonly made: string; readonly client: Promise<KubernetesClient> }>();
+
+/** The shared client of a cluster of the inventory. */
+export async function clientOf(
+  name: string,
+  cluster: KubernetesCluster,
+  tools: StepTools,
+): Promise<KubernetesClient> {
+  const text = await tools.secret(cluster.kubeconfig);
+  const made = createHash('sha256')
+    .update(JSON.stringify([text, cluster.context, cluster.inFlight]))
+    .digest('hex');
+  const known = clients.get(name);
+  if (known?.made === made) return known.client;
+  const client = readKubeconfig(text, cluster.context).then((access) =>
+    makeClient(name, access, cluster.inFlight),
+  );
+  clients.set(name, { made, client });
+  client.catch(() => clients.delete(name));
+  void known?.client.then((old) => old.close());
+  return client;
+}

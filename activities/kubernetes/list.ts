@@ -1,0 +1,69 @@
+import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
+import { hasCode } from './api-error.ts';
+import type { KubernetesClient } from './client.ts';
+import { collectionPath, type Resource } from './discovery.ts';
+
+interface Page {
+  readonly metadata: { readonly continue?: string };
+  readonly items: readonly KubernetesObject[];
+}
+
+export interface ListOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly signal?: AbortSignal;
+}
+
+const PAGE = 500;
+/** How often a list is begun anew because the server forgot its place in it. */
+const RESTARTS = 3;
+
+/**
+ * Every object of a collection, page by page, so that thousands never stand in memory together. The server answers
+ * from its watch cache, as of now. Items of a list carry no kind of their own: it is put back. An object may be
+ * handed over twice when the server has forgotten the place in the list and it begins anew.
+ */
+export async function forEachObject(
+  client: KubernetesClient,
+  resource: Resource,
+  options: ListOptions,
+  visit: (object: KubernetesObject) => void,
+): Promise<void> {
+  const { apiVersion, kind } = resource;
+  let place = '';
+  for (let restarts = 0; ;) {
+    try {
+      const page = await client.call<Page>({
+        method: 'GET',
+        path: `${collectionPath(resource, options.namespace)}?${query(options, place)}`,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+      for (const item of page.items) visit({ ...item, apiVersion, kind });
+      place = page.metadata.continue ?? '';
+      if (place === '') return;
+    } catch (error) {
+      if (!hasCode(error, 410) || restarts >= RESTARTS) throw error;
+      restarts += 1;
+      place = '';
+    }
+  }
+}
+
+export async function listObjects(
+  client: KubernetesClient,
+  resource: Resource,
+  options: ListOptions = {},
+): Promise<readonly KubernetesObject[]> {
+  const found = new Map<string, KubernetesObject>();
+  await forEachObject(client, resource, options, (object) =>
+    found.set(`${object.metadata.namespace ?? ''}/${object.metadata.name}`, object),
+  );
+  return [...found.values()];
+}
+
+function query({ labelSelector }: ListOptions, place: string): string {
+  const parameters = new URLSearchParams({ limit: String(PAGE) });
+  if (place !== '') parameters.set('continue', place);
+  if (labelSelector !== undefined && labelSelector !== '') parameters.set('labelSelector', labelSelector);
+  return parameters.toString();
+}

@@ -1,0 +1,103 @@
+import { compare, type Comparison } from '../../domain/kubernetes/compare.ts';
+import type { StoredManifest } from '../../domain/kubernetes/marks.ts';
+import { keyOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
+import { readinessOf } from '../../domain/kubernetes/readiness/readiness.ts';
+import { progressing, type Verdict } from '../../domain/kubernetes/readiness/verdict.ts';
+import type { Stamp } from '../../domain/operation.ts';
+import type { KubernetesClient } from './client.ts';
+import { discoveryOf, objectPath, type Resource } from './discovery.ts';
+import { inLanes } from './lanes.ts';
+import { forEachObject } from './list.ts';
+import { readObject } from './read-object.ts';
+
+export interface Compared {
+  readonly manifest: StoredManifest;
+  /** Where it lives; undefined: the cluster does not serve the kind (yet). */
+  readonly resource: Resource | undefined;
+  readonly comparison: Comparison;
+  /** Whether what is there is ready; an object that is not there is not. */
+  readonly verdict: Verdict;
+}
+
+interface Seen {
+  readonly comparison: Comparison;
+  readonly verdict: Verdict;
+}
+
+const absent: Seen = { comparison: { kind: 'create' }, verdict: progressing('is not there') };
+
+/** Up to this many objects of a kind are read one by one; more are listed. */
+const FEW = 3;
+/** More namespaces than this are listed at one go, whatever else is in the cluster. */
+const FEW_NAMESPACES = 4;
+
+/** Compares manifests with what the cluster has, reading each kind once. Order is kept. */
+export async function compareWithCluster(
+  client: KubernetesClient,
+  manifests: readonly StoredManifest[],
+  stamp: Stamp,
+  signal?: AbortSignal,
+): Promise<readonly Compared[]> {
+  const found = new Map<string, Seen>();
+  const resources = new Map<string, Resource | undefined>();
+  for (const [kind, members] of byKind(manifests)) {
+    const [first] = members;
+    if (first === undefined) continue;
+    const resource = await discoveryOf(client).find(first.object.apiVersion, first.object.kind);
+    resources.set(kind, resource);
+    if (resource !== undefined) await readLive({ client, resource, members, stamp, found, signal });
+  }
+  return manifests.map((manifest) => ({
+    manifest,
+    resource: resources.get(kindOf(manifest)),
+    ...(found.get(keyOf(manifest.object)) ?? absent),
+  }));
+}
+
+const judge = (live: KubernetesObject, wanted: StoredManifest, stamp: Stamp): Seen => ({
+  comparison: compare(live, wanted, stamp),
+  verdict: readinessOf(live, Date.now()),
+});
+
+const kindOf = ({ object }: StoredManifest): string => `${object.apiVersion}/${object.kind}`;
+
+function byKind(manifests: readonly StoredManifest[]): ReadonlyMap<string, readonly StoredManifest[]> {
+  const kinds = new Map<string, StoredManifest[]>();
+  for (const manifest of manifests) {
+    const members = kinds.get(kindOf(manifest));
+    if (members === undefined) kinds.set(kindOf(manifest), [manifest]);
+    else members.push(manifest);
+  }
+  return kinds;
+}
+
+async function readLive(options: {
+  readonly client: KubernetesClient;
+  readonly resource: Resource;
+  readonly members: readonly StoredManifest[];
+  readonly stamp: Stamp;
+  readonly found: Map<string, Seen>;
+  readonly signal: AbortSignal | undefined;
+}): Promise<void> {
+  const { client, resource, members, stamp, found, signal } = options;
+  if (members.length <= FEW) {
+    await inLanes(members, members.length, async (wanted) => {
+      const live = await readObject(client, objectPath(resource, wanted.object), signal);
+      if (live !== undefined) found.set(keyOf(wanted.object), judge(live, wanted, stamp));
+    });
+    return;
+  }
+  const wanted = new Map(members.map((manifest) => [keyOf(manifest.object), manifest]));
+  const namespaces = new Set(members.map(({ object }) => object.metadata.namespace));
+  const places = resource.namespaced && namespaces.size <= FEW_NAMESPACES ? [...namespaces] : [undefined];
+  for (const namespace of places) {
+    const scope = {
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(signal === undefined ? {} : { signal }),
+    };
+    await forEachObject(client, resource, scope, (live) => {
+      const manifest = wanted.get(keyOf(live));
+      if (manifest !== undefined) found.set(keyOf(live), judge(live, manifest, stamp));
+    });
+  }
+}

@@ -1,0 +1,49 @@
+import { stageOf } from '../../domain/kubernetes/stages.ts';
+import {
+  duplicateFindings,
+  findingsOf,
+  type ManifestFinding,
+} from '../../domain/kubernetes/manifest-findings.ts';
+import type { StoredManifest } from '../../domain/kubernetes/marks.ts';
+import { keyOf, nameOf } from '../../domain/kubernetes/object.ts';
+import type { ApplyManifestsParameters } from '../../domain/kubernetes/parameters.ts';
+import { matchesAny } from '../../domain/kubernetes/services.ts';
+import type { StoreHead } from '../../domain/kubernetes/store-records.ts';
+import type { StepTools } from '../tools.ts';
+import { openStore, readManifests } from './manifest-store.ts';
+
+export interface LoadedManifests {
+  readonly where: string;
+  readonly head: StoreHead;
+  readonly manifests: readonly StoredManifest[];
+  readonly findings: readonly ManifestFinding[];
+}
+
+/** The newest stored manifests of the chosen services, with everything that is wrong with them by themselves. */
+export async function loadManifests(
+  parameters: Pick<ApplyManifestsParameters, 'store' | 'services' | 'without'>,
+  tools: StepTools,
+): Promise<LoadedManifests> {
+  const store = await openStore(parameters.store, tools);
+  const head = await store.head();
+  const isChosen = (service: string) => matchesAny(parameters.services, service);
+  const read = await readManifests(store, head, isChosen);
+  const skipped = new Set(parameters.without);
+  const manifests = read.manifests.filter(({ object }) => !skipped.has(stageOf(object)));
+  return {
+    where: store.files.where,
+    head,
+    manifests,
+    findings: [
+      ...read.findings,
+      ...manifests.flatMap(({ object }) => findingsOf(object, store.files.where)),
+      ...duplicateFindings(
+        manifests.map(({ object }) => ({
+          key: keyOf(object),
+          object: nameOf(object),
+          where: store.files.where,
+        })),
+      ),
+    ],
+  };
+}

@@ -1,0 +1,89 @@
+import { judgeStamp, type Stamp } from '../operation.ts';
+import type { Decision, StepInput } from '../step.ts';
+import type { ApplyManifestsParameters } from './parameters.ts';
+
+/** What applyManifests saw; lists are cut to what a person reads, counts are not. */
+export type ManifestsObserved = {
+  readonly cluster: string;
+  readonly store: string;
+  /** The capture that the manifests are of. */
+  readonly capture: {
+    readonly sequence: number;
+    readonly epoch: number;
+    readonly cluster: string;
+    readonly at: number;
+  };
+  readonly headDigest: string;
+  readonly stamp: { readonly epoch: number; readonly operation: string } | null;
+  readonly objects: number;
+  readonly toCreate: number;
+  readonly toUpdate: number;
+  readonly unchanged: number;
+  readonly ready: number;
+  readonly notReady: readonly string[];
+  /** Live objects that a rule forbids to touch. */
+  readonly refused: readonly string[];
+  /** What is wrong with the manifests, by themselves or (precheck) against this cluster. */
+  readonly findings: readonly string[];
+  readonly findingsTotal: number;
+  /** Namespaces that must come from elsewhere (the restore) before the apply. */
+  readonly missingNamespaces: readonly string[];
+};
+
+export function decideApply(
+  observed: ManifestsObserved,
+  input: Pick<StepInput<ApplyManifestsParameters>, 'operation' | 'mode'>,
+): Decision {
+  const { operation } = input;
+  const isClaimed = operation.epoch > 0;
+  const verdict = isClaimed
+    ? judgeStamp(observed.stamp ?? undefined, operation.epoch, operation.id)
+    : undefined;
+  const reasons = [
+    ...(verdict?.kind === 'stale' ? [`${observed.cluster}: ${verdict.reason}`] : []),
+    ...storeReasons(observed, isClaimed ? operation.epoch : Infinity),
+    ...observed.refused,
+    ...observed.findings,
+    ...(observed.findingsTotal > observed.findings.length
+      ? [`and ${observed.findingsTotal - observed.findings.length} more problems`]
+      : []),
+  ];
+  if (reasons.length > 0) return { kind: 'refuse', reasons };
+  const isDone = observed.unchanged === observed.objects && observed.ready === observed.objects;
+  if (isDone && isOurs(observed.stamp, operation.epoch, operation.id)) {
+    return {
+      kind: 'already',
+      because: `${observed.cluster}: all ${observed.objects} objects stand as stored and are ready`,
+    };
+  }
+  return { kind: 'apply', will: willDo(observed) };
+}
+
+const isOurs = (stamp: Stamp | null, epoch: number, operation: string): boolean =>
+  stamp !== null && stamp.epoch === epoch && stamp.operation === operation;
+
+function storeReasons({ store, capture, objects }: ManifestsObserved, epoch: number): readonly string[] {
+  if (capture.sequence === 0)
+    return [`manifest store ${store} is empty: run captureManifests on the primary cluster first`];
+  if (objects === 0) return [`manifest store ${store}: none of its services is chosen`];
+  if (capture.epoch > epoch) {
+    return [`manifest store ${store} holds epoch ${capture.epoch} of ${capture.cluster}, ours is ${epoch}`];
+  }
+  return [];
+}
+
+function willDo(observed: ManifestsObserved): readonly string[] {
+  const { cluster, toCreate, toUpdate, unchanged, missingNamespaces, notReady, capture } = observed;
+  const age = `capture ${capture.sequence} of ${capture.cluster}`;
+  return [
+    `${cluster}: create ${toCreate} objects, update ${toUpdate}, leave ${unchanged} as they are (${age})`,
+    ...(notReady.length > 0 && toCreate + toUpdate === 0
+      ? [`wait for ${notReady.slice(0, 3).join(', ')}`]
+      : []),
+    ...(missingNamespaces.length > 0
+      ? [
+          `needs ${missingNamespaces.length} namespaces that are not there yet: ${missingNamespaces.slice(0, 10).join(', ')}`,
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,46 @@
+import type { Fields, KubernetesObject, ManagedFieldsEntry } from './object.ts';
+import { fieldManager, restoredLabel } from './marks.ts';
+
+/**
+ * Velero restores objects together with the field managers of the lost cluster. An apply of ours could then never
+ * remove what those managers own: an environment variable deleted in the newest manifest would survive. So before
+ * the first apply of ours the fields of a restored object are signed over to us.
+ * @returns the entries to write, or undefined where nothing has to be taken over
+ */
+export function takenOver(object: KubernetesObject): readonly ManagedFieldsEntry[] | undefined {
+  if (object.metadata.labels?.[restoredLabel] === undefined) return undefined;
+  const entries = object.metadata.managedFields ?? [];
+  const isMain = (entry: ManagedFieldsEntry) => (entry.subresource ?? '') === '';
+  const isOurs = (entry: ManagedFieldsEntry) => entry.manager === fieldManager && entry.operation === 'Apply';
+  const main = entries.filter(isMain);
+  if (main.every(isOurs)) return undefined;
+  const fields = main.map(({ fieldsV1 }) => fieldsV1 ?? {}).reduce(unionOfFields);
+  const ours: ManagedFieldsEntry = {
+    manager: fieldManager,
+    operation: 'Apply',
+    apiVersion: object.apiVersion,
+    fieldsType: 'FieldsV1',
+    fieldsV1: withoutVeleroLabels(fields),
+    ...(main[0]?.time === undefined ? {} : { time: main[0].time }),
+  };
+  return [ours, ...entries.filter((entry) => !isMain(entry))];
+}
+
+export function unionOfFields(first: Fields, second: Fields): Fields {
+  const union: Record<string, Fields> = { ...first };
+  for (const [path, fields] of Object.entries(second)) {
+    const known = union[path];
+    union[path] = known === undefined ? fields : unionOfFields(known, fields);
+  }
+  return union;
+}
+
+/** The labels that say where an object came from stay when we apply: nobody owns them. */
+function withoutVeleroLabels(fields: Fields): Fields {
+  const labels = fields['f:metadata']?.['f:labels'];
+  if (labels === undefined) return fields;
+  const kept = Object.fromEntries(
+    Object.entries(labels).filter(([path]) => !path.startsWith('f:velero.io/')),
+  );
+  return { ...fields, 'f:metadata': { ...fields['f:metadata'], 'f:labels': kept } };
+}

@@ -1,0 +1,43 @@
+import type { CapturedServices } from '../schema/kubernetes.ts';
+import { groupOf, type KubernetesObject } from './object.ts';
+import type { ServiceName } from './store-records.ts';
+import { isCaptured, stripped } from './strip.ts';
+
+/** Objects of a cluster, stripped and gathered into the services they belong to. */
+export function gatherServices(
+  objects: Iterable<KubernetesObject>,
+  settings: Pick<CapturedServices, 'namespaces' | 'serviceLabel'>,
+): ReadonlyMap<ServiceName, readonly KubernetesObject[]> {
+  const services = new Map<ServiceName, KubernetesObject[]>();
+  for (const object of objects) {
+    if (!isCaptured(object) || !matchesAny(settings.namespaces, object.metadata.namespace ?? '')) continue;
+    const service = serviceOf(object, settings.serviceLabel);
+    const members = services.get(service);
+    if (members === undefined) services.set(service, [stripped(object)]);
+    else members.push(stripped(object));
+  }
+  return services;
+}
+
+/** By its label, or the object stands for itself: `shop/service.serving.knative.dev.cart`. */
+function serviceOf(object: KubernetesObject, label: string): ServiceName {
+  const namespace = object.metadata.namespace ?? '-';
+  const named = object.metadata.labels?.[label];
+  if (named !== undefined && named !== '') return `${namespace}/${named}`;
+  const group = groupOf(object.apiVersion);
+  const kind = `${object.kind.toLowerCase()}${group === '' ? '' : `.${group}`}`;
+  return `${namespace}/${kind}.${object.metadata.name}`;
+}
+
+/** `*` stands for any number of characters. An empty list matches everything. */
+export function matchesAny(patterns: readonly string[], text: string): boolean {
+  return patterns.length === 0 || patterns.some((pattern) => toExpression(pattern).test(text));
+}
+
+const toExpression = (pattern: string): RegExp =>
+  new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}$`,
+  );

@@ -1,0 +1,130 @@
+import { canonicalJson } from '../json.ts';
+import { sha256, type ManifestVersion } from './marks.ts';
+import { keyOf, type KubernetesObject } from './object.ts';
+
+/** `<namespace>/<service>`: what is stored, versioned and compared as one. Cluster-wide objects: `-/<service>`. */
+export type ServiceName = string;
+
+/** One service in the head: which version of it counts. */
+export interface HeadEntry {
+  /** SHA-256 (hex) of the bundle's text; also the name of its file. */
+  readonly bundle: string;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly objects: number;
+}
+
+/**
+ * The one mutable record of a store, replaced under compare-and-set. Whoever holds the head holds a consistent set:
+ * everything it names is immutable.
+ */
+export interface StoreHead {
+  readonly format: 1;
+  /** Number of the newest capture, and under which epoch, from which cluster and when (ms since 1970) it was made. */
+  readonly sequence: number;
+  readonly epoch: number;
+  readonly cluster: string;
+  readonly capturedAt: number;
+  readonly services: { readonly [service: ServiceName]: HeadEntry };
+}
+
+export const emptyHead: StoreHead = {
+  format: 1,
+  sequence: 0,
+  epoch: 0,
+  cluster: '',
+  capturedAt: 0,
+  services: {},
+};
+
+/** A link in the history of a service; `previous` leads back to the version before. */
+export interface VersionRecord extends HeadEntry {
+  readonly service: ServiceName;
+  readonly cluster: string;
+  readonly capturedAt: number;
+  readonly previous?: ManifestVersion & { readonly bundle: string };
+}
+
+/** All objects of a service, sorted: equal content has one text and one name. */
+export function bundleText(objects: readonly KubernetesObject[]): string {
+  const sorted = objects.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  return canonicalJson({ objects: sorted });
+}
+
+export const paths = {
+  head: 'head.json',
+  bundle: (digest: string): string => `bundles/${digest}.json`,
+  version: (service: ServiceName, { epoch, sequence }: ManifestVersion): string =>
+    `versions/${service}/${epoch}-${sequence}.json`,
+} as const;
+
+/** What a capture saw on a cluster. */
+export interface Capture {
+  readonly cluster: string;
+  readonly epoch: number;
+  readonly capturedAt: number;
+  readonly services: ReadonlyMap<ServiceName, readonly KubernetesObject[]>;
+}
+
+export type HeadVerdict =
+  | {
+      readonly kind: 'write';
+      readonly changed: readonly ServiceName[];
+      readonly gone: readonly ServiceName[];
+    }
+  | { readonly kind: 'same' }
+  | { readonly kind: 'stale'; readonly because: string };
+
+/** Newer is never overwritten by older: neither by a lower epoch, nor by another cluster of the same epoch. */
+export function judgeCapture(head: StoreHead, capture: Capture): HeadVerdict {
+  const from = `${capture.cluster} at epoch ${capture.epoch}`;
+  if (capture.epoch < head.epoch) {
+    const because = `capture of ${from} refused: the store holds epoch ${head.epoch} of ${head.cluster}`;
+    return { kind: 'stale', because };
+  }
+  if (capture.epoch === head.epoch && head.sequence > 0) {
+    if (capture.cluster !== head.cluster) {
+      return {
+        kind: 'stale',
+        because: `capture of ${from} refused: at this epoch the store follows ${head.cluster}`,
+      };
+    }
+    if (capture.capturedAt < head.capturedAt) {
+      const newer = new Date(head.capturedAt).toISOString();
+      return {
+        kind: 'stale',
+        because: `capture of ${from} refused: the store holds a newer one of ${newer}`,
+      };
+    }
+  }
+  const changed = [...capture.services]
+    .filter(([service, objects]) => head.services[service]?.bundle !== sha256(bundleText(objects)))
+    .map(([service]) => service);
+  const gone = Object.keys(head.services).filter((service) => !capture.services.has(service));
+  const isSame =
+    changed.length === 0 && gone.length === 0 && capture.epoch === head.epoch && head.sequence > 0;
+  return isSame ? { kind: 'same' } : { kind: 'write', changed, gone };
+}
+
+/** The head after a capture. Unchanged services keep their version. */
+export function nextHead(head: StoreHead, capture: Capture, changed: readonly ServiceName[]): StoreHead {
+  const sequence = head.sequence + 1;
+  const renewed = new Set(changed);
+  const services = [...capture.services].map(([service, objects]): [string, HeadEntry] => {
+    const kept = head.services[service];
+    if (kept !== undefined && !renewed.has(service)) return [service, kept];
+    const bundle = sha256(bundleText(objects));
+    return [service, { bundle, epoch: capture.epoch, sequence, objects: objects.length }];
+  });
+  return {
+    format: 1,
+    sequence,
+    epoch: capture.epoch,
+    cluster: capture.cluster,
+    capturedAt: capture.capturedAt,
+    services: Object.fromEntries(services),
+  };
+}
+
+/** Digest over the whole head: what a plan or a report names as "the manifests as of now". */
+export const headDigest = (head: StoreHead): string => sha256(canonicalJson(head));
