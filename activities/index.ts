@@ -1,10 +1,12 @@
 import type { Json } from '../domain/json.ts';
+import { claimEpoch } from './claim-epoch.ts';
+import { fenceUnits } from './fence-units.ts';
+import { openUnits } from './open-units.ts';
 import { callHook } from './call-hook.ts';
 import { compilePlanFrom, type CompilePlan } from './compile-plan.ts';
 import type { StepKind } from './define-step.ts';
 import { describeHolder, type DescribeHolder } from './describe-holder.ts';
-import { observeTopologyWith, type ObserveTopology, type TopologyObservers } from './observe-topology.ts';
-import { observeCluster } from './observe-databases.ts';
+import { observeTopologyWith, type ObserveTopology } from './observe-topology.ts';
 import { promoteDatabase } from './promote-database.ts';
 import type { SourceFiles } from './read-sources.ts';
 import { stepActivity, type StepActivity, type StepSurroundings } from './step-activity.ts';
@@ -27,17 +29,13 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
     [kind.kind]: stepActivity(kind, surroundings),
   });
   return {
+    ...activity(claimEpoch),
+    ...activity(fenceUnits),
     ...activity(promoteDatabase),
+    ...activity(openUnits),
     ...activity(callHook),
-    observeTopology: observeTopologyWith(files, observers, surroundings),
+    observeTopology: observeTopologyWith(files, surroundings),
     compilePlan: compilePlanFrom(files),
     describeHolder,
   } as Activities;
 }
-
-const observers: TopologyObservers = {
-  observeCluster: (_name, cluster, tools) => observeCluster(cluster, tools),
-  observeRouting: async ({ gateways }) => ({
-    gaps: Object.keys(gateways).map((name) => `gateway ${name} was not asked`),
-  }),
-};

@@ -1,66 +1,66 @@
 import { Context } from '@temporalio/activity';
-import type { ObservedCluster, ObservedTopology } from '../domain/plan.ts';
+import { messageOf } from '../domain/error-message.ts';
+import type { ObservedTopology } from '../domain/plan.ts';
+import { findPrimary } from '../domain/promotion/find-primary.ts';
+import { isReached } from '../domain/promotion/facts.ts';
 import type { RunRequest } from '../domain/run.ts';
 import type { DatabaseCluster, Inventory } from '../domain/schema/inventory.ts';
+import { observeClusterNodes } from './observe-databases.ts';
+import { observeRouting, type ObservedRouting } from './observe-routing.ts';
 import { readInventory, type SourceFiles } from './read-sources.ts';
 import { contextTools, heartbeating, type StepSurroundings } from './step-activity.ts';
 import type { StepTools } from './tools.ts';
 
 export type ObserveTopology = (input: { readonly request: RunRequest }) => Promise<ObservedTopology>;
 
-/** How each layer is looked at; a layer that cannot be read is a gap in the picture, never a reason to stop. */
-export interface TopologyObservers {
-  readonly observeCluster: (
-    name: string,
-    cluster: DatabaseCluster,
-    tools: StepTools,
-  ) => Promise<ObservedCluster>;
-  readonly observeRouting: (
-    inventory: Inventory,
-    tools: StepTools,
-  ) => Promise<{
-    readonly routing?: NonNullable<ObservedTopology['routing']>;
-    readonly gaps: readonly string[];
-  }>;
-}
-
+/** Looks at every layer at once. What cannot be read is a gap in the picture, never a reason to stop: sites fail. */
 export const observeTopologyWith =
-  (files: SourceFiles, observers: TopologyObservers, surroundings: StepSurroundings): ObserveTopology =>
+  (files: SourceFiles, surroundings: StepSurroundings): ObserveTopology =>
   async () => {
     const { value: inventory } = await readInventory(files);
     const context = Context.current();
     return heartbeating(context, async (heartbeat) => {
       const tools = contextTools(context, {}, surroundings, heartbeat);
-      const [databases, { routing, gaps }] = await Promise.all([
-        observeDatabases(inventory, observers, tools),
-        observers.observeRouting(inventory, tools),
+      const [clusters, { routing, gaps }] = await Promise.all([
+        Promise.all(
+          Object.entries(inventory.databases).map(([name, cluster]) => observe(name, cluster, tools)),
+        ),
+        observeGateways(inventory, tools),
       ]);
-      const seen = databases.flatMap(([name, cluster]) =>
-        typeof cluster === 'string' ? [] : [[name, cluster] as const],
-      );
-      const unseen = databases.flatMap(([, cluster]) => (typeof cluster === 'string' ? [cluster] : []));
+      const epochs = clusters.flatMap(({ epochs = [] }) => epochs);
       return {
-        databases: Object.fromEntries(seen),
+        databases: Object.assign(
+          {},
+          ...clusters.map(({ observed = {} }) => observed),
+        ) as ObservedTopology['databases'],
         ...(routing === undefined ? {} : { routing }),
-        gaps: [...gaps, ...unseen].map((gap) => surroundings.redact(gap)),
+        ...(epochs.length === 0 ? {} : { floorEpoch: Math.max(...epochs) }),
+        gaps: [...gaps, ...clusters.flatMap(({ gap = [] }) => gap)].map((sentence) =>
+          surroundings.redact(sentence),
+        ),
       };
     });
   };
 
-/** Each cluster as observed, or the sentence why it could not be. */
-async function observeDatabases(
-  { databases }: Inventory,
-  { observeCluster }: TopologyObservers,
-  tools: StepTools,
-): Promise<readonly (readonly [string, ObservedCluster | string])[]> {
-  return Promise.all(
-    Object.entries(databases).map(async ([name, cluster]) => {
-      try {
-        return [name, await observeCluster(name, cluster, tools)] as const;
-      } catch (error) {
-        tools.signal.throwIfAborted();
-        return [name, `database ${name} could not be observed: ${String(error)}`] as const;
-      }
-    }),
+/** Databases and gateways that do not answer are part of what is returned; this is for what the reading itself meets. */
+async function observe(name: string, cluster: DatabaseCluster, tools: StepTools) {
+  try {
+    const nodes = await observeClusterNodes(cluster, tools);
+    return {
+      observed: { [name]: findPrimary(nodes, cluster.nodes) },
+      epochs: nodes.filter(isReached).flatMap(({ journal }) => journal.map(({ epoch }) => epoch)),
+    };
+  } catch (error) {
+    tools.signal.throwIfAborted();
+    return { gap: [`database ${name} could not be observed: ${messageOf(error)}`] };
+  }
+}
+
+async function observeGateways(inventory: Inventory, tools: StepTools): Promise<ObservedRouting> {
+  const { routing, gateways, gatewayTls } = inventory;
+  if (routing === undefined) return { gaps: [] };
+  return observeRouting(
+    { routing, gateways, ...(gatewayTls === undefined ? {} : { tls: gatewayTls }) },
+    tools,
   );
 }

@@ -1,5 +1,6 @@
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Json } from '../domain/json.ts';
+import { messageOf } from '../domain/error-message.ts';
 import type { FailureName } from '../domain/failures.ts';
 import { failures } from '../domain/failures.ts';
 import type { StepInput, StepOutcome } from '../domain/step.ts';
@@ -104,13 +105,3 @@ function failureOf(
 
 const named = (type: FailureName, message: string): ApplicationFailure =>
   ApplicationFailure.create({ type, message, nonRetryable: !failures[type].isRetryable });
-
-/** Drivers often put what went wrong into the cause, and aggregate errors into `errors`. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const inner = error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : undefined;
-  const cause = error.cause === undefined ? inner : messageOf(error.cause);
-  return cause === undefined || cause === '' || error.message.includes(cause)
-    ? error.message
-    : `${error.message} (${cause})`;
-}

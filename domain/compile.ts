@@ -59,7 +59,7 @@ export function compilePlan({ runbook, inventory, request, observed }: CompileIn
     mode,
     style,
     drill,
-    steps: planSteps(expanded, inventory.value, values),
+    steps: planSteps(expanded, inventory.value, values, observed.floorEpoch),
     sources: { inventory: inventory.digest, runbook: runbook.digest },
   } as const;
   return { ok: true, plan: { ...plan, digest: planDigest(plan) }, notes: [...new Set(notes)] };
@@ -106,6 +106,7 @@ function planSteps(
   expanded: readonly ExpandedStep[],
   inventory: Inventory,
   values: ParameterValues,
+  floorEpoch: number | undefined,
 ): readonly PlanStep[] {
   const before = stepsBeforeClaim(expanded.map(({ step }) => step));
   const steps = expanded.flatMap(({ step, targets }) =>
@@ -131,6 +132,7 @@ function planSteps(
     expanded,
     inventory,
     questions.map(({ id }) => id),
+    floorEpoch,
   );
   return [...questions, claim, ...acting];
 }
@@ -185,12 +187,14 @@ function claimStep(
   expanded: readonly ExpandedStep[],
   inventory: Inventory,
   needs: readonly string[],
+  floorEpoch: number | undefined,
 ): PlanStep {
   const leaving = expanded.flatMap(({ targets }) => targets.flatMap((target) => target.leaving ?? []));
   const parameters: ClaimEpochParameters = {
     ...gatewayParameters(inventory, inventory.routing ?? emptyRouting),
     databases: inventory.databases,
     units: [...new Set(leaving)].sort(),
+    ...(floorEpoch === undefined ? {} : { floorEpoch }),
   };
   return {
     id: claimStepId,

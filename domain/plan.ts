@@ -43,6 +43,8 @@ export interface ObservedTopology {
   readonly databases: { readonly [name: string]: ObservedCluster };
   /** The table that the gateways enforce now, with the highest epoch seen; absent when none could be read. */
   readonly routing?: { readonly epoch: number; readonly operation: string; readonly table: RoutingTable };
+  /** Highest epoch in any database's promotion journal; a claim has to be higher. Absent when none was found. */
+  readonly floorEpoch?: number;
   /** Sentences about what could not be read. */
   readonly gaps: readonly string[];
 }
