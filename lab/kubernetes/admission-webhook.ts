@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
+import { json } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 
 // Stands for Knative's webhook of one site: it admits everything, as long as it is there to be asked.
@@ -12,25 +13,29 @@ if (cert === undefined || key === undefined || port === undefined) {
   process.exit(64);
 }
 
-const server = createServer(
-  { cert: readFileSync(cert), key: readFileSync(key) },
-  async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString('utf8');
-    if (text === '') {
-      response.end('ok');
-      return;
-    }
-    const review = JSON.parse(text) as {
-      readonly apiVersion: string;
-      readonly request: { readonly uid: string };
-    };
-    const answer = { uid: review.request.uid, allowed: true };
-    response.setHeader('content-type', 'application/json');
-    response.end(
-      JSON.stringify({ apiVersion: review.apiVersion, kind: 'AdmissionReview', response: answer }),
-    );
-  },
-);
+interface Review {
+  readonly apiVersion: string;
+  readonly request: { readonly uid: string };
+}
+
+const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (request, response) => {
+  if (request.method !== 'POST') {
+    response.end('ok');
+    return;
+  }
+  json(request).then(
+    (body) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(admit(body as Review)));
+    },
+    () => {
+      response.statusCode = 400;
+      response.end();
+    },
+  );
+});
 server.listen(Number(port), '127.0.0.1');
+
+function admit({ apiVersion, request }: Review) {
+  return { apiVersion, kind: 'AdmissionReview', response: { uid: request.uid, allowed: true } };
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { runCommand } from '../engines/run-command.ts';
 import type { ProcessSpec } from '../process/supervise.ts';
 import type { ApiClient } from './api-client.ts';
-import { checkPlain, flags, type ClusterSetup } from './control-plane.ts';
+import { checkPlain, STOP_MS, flags, type ClusterSetup } from './control-plane.ts';
 import { VELERO_VERSION } from './go-builds.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import { parseObjects } from './module-files.ts';
@@ -107,6 +107,7 @@ export function veleroProcess(setup: ClusterSetup): ProcessSpec {
       symlinkSync(programs.awsPlugin, join(plugins, 'velero-plugin-for-aws'));
     },
     readyWithinMs: 90_000,
+    stopWithinMs: STOP_MS,
     ready: () => checkPlain(`http://127.0.0.1:${ports.velero}/metrics`, 'go_goroutines'),
   };
 }
@@ -131,8 +132,8 @@ export async function waitForLocation(
     const { phase, message = '', lastValidationTime = '' } = (location['status'] ?? {}) as LocationStatus;
     if (phase !== 'Available')
       throw new Error(`expected phase Available, seen ${phase ?? 'none'} ${message}`.trim());
-    // The time has whole seconds only.
-    if (checkedSince > 0 && Date.parse(lastValidationTime) + 999 < checkedSince) {
+    // The time is cut to whole seconds, so a check right after a restart may not count: the next one will.
+    if (checkedSince > 0 && Date.parse(lastValidationTime) < checkedSince) {
       throw new Error(
         `last checked at ${lastValidationTime}, before ${new Date(checkedSince).toISOString()}`,
       );
