@@ -16,6 +16,11 @@ export interface DatabaseServer {
   readonly socket: string;
 }
 
+/** As much of a server as it takes to talk to it over TCP: also one that this lab did not start. */
+export type ReachableServer = Pick<DatabaseServer, 'flavour' | 'host' | 'port'> & {
+  readonly process: Pick<Supervised, 'name'>;
+};
+
 export interface ServerOptions {
   readonly name: string;
   readonly dataDir: string;
@@ -81,7 +86,7 @@ export const asRoot = <Result>(
 ) => withConnection({ socketPath: server.socket, user: 'root' }, work);
 
 export const asAccount = <Result>(
-  server: DatabaseServer,
+  server: Pick<DatabaseServer, 'host' | 'port'>,
   account: Account,
   work: (connection: Connection) => Promise<Result>,
 ) => withConnection({ host: server.host, port: server.port, ...account }, work);

@@ -7,6 +7,7 @@ import {
   type Account,
   type Accounts,
   type DatabaseServer,
+  type ReachableServer,
 } from './database-server.ts';
 
 const ADMIN_PRIVILEGES = [
@@ -54,8 +55,8 @@ const createUser = ({ user, password }: Account) =>
   ["CREATE USER ?@'%' IDENTIFIED BY ?", [user, password]] as const;
 
 export async function attachMariadb(
-  replica: DatabaseServer,
-  source: DatabaseServer,
+  replica: ReachableServer,
+  source: ReachableServer,
   accounts: Accounts,
 ): Promise<void> {
   const { user, password } = accounts.replication;
@@ -74,7 +75,7 @@ export async function attachMariadb(
 
 /** Says what is missing until both threads run; undefined then. */
 export const mariadbReplicaProblem = (
-  replica: DatabaseServer,
+  replica: ReachableServer,
   accounts: Accounts,
 ): Promise<string | undefined> =>
   asAccount(replica, accounts.admin, async (admin) => {
@@ -86,18 +87,18 @@ export const mariadbReplicaProblem = (
     return `receiver ${String(receiver)}, applier ${String(applier)} ${error}`;
   });
 
-export const enableMariadbSemiSync = (primary: DatabaseServer, accounts: Accounts): Promise<void> =>
+export const enableMariadbSemiSync = (primary: ReachableServer, accounts: Accounts): Promise<void> =>
   asAccount(primary, accounts.admin, (admin) =>
     runStatements(admin, [
       'SET GLOBAL rpl_semi_sync_slave_enabled = 0, GLOBAL rpl_semi_sync_master_enabled = 1',
     ]),
   );
 
-export const mariadbAckers = (primary: DatabaseServer, accounts: Accounts): Promise<number> =>
+export const mariadbAckers = (primary: ReachableServer, accounts: Accounts): Promise<number> =>
   asAccount(primary, accounts.admin, async (admin) =>
     Number((await firstRow(admin, "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_master_clients'"))?.['Value']),
   );
 
 /** Until the next restart only: the option file keeps the server closed. */
-export const openMariadb = (primary: DatabaseServer, accounts: Accounts): Promise<void> =>
+export const openMariadb = (primary: ReachableServer, accounts: Accounts): Promise<void> =>
   asAccount(primary, accounts.admin, (admin) => runStatements(admin, ['SET GLOBAL read_only = 0']));

@@ -7,6 +7,7 @@ import {
   type Account,
   type Accounts,
   type DatabaseServer,
+  type ReachableServer,
 } from './database-server.ts';
 
 const ADMIN_PRIVILEGES = [
@@ -57,8 +58,8 @@ const createUser = ({ user, password }: Account) =>
   ["CREATE USER ?@'%' IDENTIFIED BY ?", [user, password]] as const;
 
 export async function attachMysql(
-  replica: DatabaseServer,
-  source: DatabaseServer,
+  replica: ReachableServer,
+  source: ReachableServer,
   accounts: Accounts,
 ): Promise<void> {
   const { user, password } = accounts.replication;
@@ -78,7 +79,7 @@ export async function attachMysql(
 
 /** Says what is missing until both threads run; undefined then. */
 export const mysqlReplicaProblem = (
-  replica: DatabaseServer,
+  replica: ReachableServer,
   accounts: Accounts,
 ): Promise<string | undefined> =>
   asAccount(replica, accounts.admin, async (admin) => {
@@ -90,20 +91,20 @@ export const mysqlReplicaProblem = (
     return `receiver ${String(receiver)}, applier ${String(applier)} ${error}`;
   });
 
-export const enableMysqlSemiSync = (primary: DatabaseServer, accounts: Accounts): Promise<void> =>
+export const enableMysqlSemiSync = (primary: ReachableServer, accounts: Accounts): Promise<void> =>
   asAccount(primary, accounts.admin, (admin) =>
     runStatements(admin, [
       'SET GLOBAL rpl_semi_sync_replica_enabled = OFF, GLOBAL rpl_semi_sync_source_enabled = ON',
     ]),
   );
 
-export const mysqlAckers = (primary: DatabaseServer, accounts: Accounts): Promise<number> =>
+export const mysqlAckers = (primary: ReachableServer, accounts: Accounts): Promise<number> =>
   asAccount(primary, accounts.admin, async (admin) =>
     Number((await firstRow(admin, "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_clients'"))?.['Value']),
   );
 
 /** Until the next restart only: the persisted value stays ON. */
-export const openMysql = (primary: DatabaseServer, accounts: Accounts): Promise<void> =>
+export const openMysql = (primary: ReachableServer, accounts: Accounts): Promise<void> =>
   asAccount(primary, accounts.admin, (admin) =>
     runStatements(admin, ['SET GLOBAL super_read_only = OFF, GLOBAL read_only = OFF']),
   );

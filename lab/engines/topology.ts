@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Accounts, DatabaseServer, Flavour } from './database-server.ts';
+import type { Accounts, DatabaseServer, Flavour, ReachableServer } from './database-server.ts';
 import * as mariadb from './mariadb-setup.ts';
 import * as mysql from './mysql-setup.ts';
 
 /** The same few acts for both flavours. */
 interface Setup {
   prepare(server: DatabaseServer, accounts: Accounts, schema: string): Promise<void>;
-  attach(replica: DatabaseServer, source: DatabaseServer, accounts: Accounts): Promise<void>;
-  replicaProblem(replica: DatabaseServer, accounts: Accounts): Promise<string | undefined>;
-  enableSemiSync(primary: DatabaseServer, accounts: Accounts): Promise<void>;
-  ackers(primary: DatabaseServer, accounts: Accounts): Promise<number>;
-  open(primary: DatabaseServer, accounts: Accounts): Promise<void>;
+  attach(replica: ReachableServer, source: ReachableServer, accounts: Accounts): Promise<void>;
+  replicaProblem(replica: ReachableServer, accounts: Accounts): Promise<string | undefined>;
+  enableSemiSync(primary: ReachableServer, accounts: Accounts): Promise<void>;
+  ackers(primary: ReachableServer, accounts: Accounts): Promise<number>;
+  open(primary: ReachableServer, accounts: Accounts): Promise<void>;
 }
 
 const SETUPS: Readonly<Record<Flavour, Setup>> = {
@@ -44,8 +44,8 @@ export const prepareServer = (
 
 /** Makes a prepared server a replica by GTID, semi-sync allowed, and waits until both its threads run. */
 export async function attachReplica(options: {
-  readonly replica: DatabaseServer;
-  readonly source: DatabaseServer;
+  readonly replica: ReachableServer;
+  readonly source: ReachableServer;
   readonly accounts: Accounts;
 }): Promise<void> {
   const { replica, source, accounts } = options;
@@ -61,7 +61,7 @@ export async function attachReplica(options: {
  * many replicas must be there. The product's promotion is another matter: this proves nothing about other primaries.
  */
 export async function openPrimary(options: {
-  readonly primary: DatabaseServer;
+  readonly primary: ReachableServer;
   readonly accounts: Accounts;
   readonly ackers: number;
 }): Promise<void> {

@@ -1,20 +1,30 @@
 import type { DatasourceDocument } from '../../domain/datasource.ts';
-import { asAccount, firstRow } from '../engines/database-server.ts';
+import { asAccount, firstRow, type Accounts, type DatabaseServer } from '../engines/database-server.ts';
 import { domain, schema } from './layout.ts';
-import type { LabCluster } from './start-databases.ts';
 
 /** Where a datasource of the lab is published. */
 export type Place =
   | { readonly nacosUrl: string; readonly group: string; readonly key: string }
   | { readonly etcdUrl: string; readonly key: string };
 
+/** As much of a cluster as its document tells; the first node is the primary. */
+export interface SeededCluster {
+  readonly name: string;
+  readonly engine: DatabaseServer['flavour'];
+  readonly accounts: Pick<Accounts, 'admin' | 'application'>;
+  readonly nodes: ReadonlyMap<
+    string,
+    Pick<DatabaseServer, 'host' | 'port'> & { readonly layout: { readonly name: string } }
+  >;
+}
+
 /** The documents that a deployment has before siteshift ever ran: somebody wrote them by hand, under epoch 1. */
-export async function seedDatasource(cluster: LabCluster, password: string, place: Place): Promise<void> {
+export async function seedDatasource(cluster: SeededCluster, password: string, place: Place): Promise<void> {
   const content = JSON.stringify(await firstDocument(cluster, password), undefined, 2);
   await ('nacosUrl' in place ? publishInNacos(place, content) : publishInEtcd(place, content));
 }
 
-async function firstDocument(cluster: LabCluster, password: string): Promise<DatasourceDocument> {
+async function firstDocument(cluster: SeededCluster, password: string): Promise<DatasourceDocument> {
   const [primary] = cluster.nodes.values();
   if (primary === undefined) throw new Error(`${cluster.name} has no node`);
   const { name, engine, accounts } = cluster;

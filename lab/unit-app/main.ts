@@ -11,6 +11,8 @@ export interface AppConfig {
   readonly unit: string;
   readonly site: string;
   readonly port: number;
+  /** Address to listen on; default 127.0.0.1. */
+  readonly host?: string;
   readonly commitLog: string;
   readonly followers: readonly FollowerOptions[];
 }
@@ -48,7 +50,7 @@ const server = createServer((request, response) => {
   );
 });
 server.keepAliveTimeout = 60_000;
-server.listen(config.port, '127.0.0.1', () =>
+server.listen(config.port, config.host ?? '127.0.0.1', () =>
   log.info({ port: config.port, unit: config.unit }, 'unit application is listening'),
 );
 
