@@ -19,6 +19,8 @@ export interface Barrier {
   readonly gateways: readonly string[];
   /** Members of the rules that were in force before: a silent gateway renews by a majority of these. */
   readonly members: readonly string[];
+  /** Members of the rules that are being sent: a majority of them must hold the fence for the next claim to find it. */
+  readonly nextMembers: readonly string[];
   /** Declared out of traffic by an operator, with a reason. */
   readonly removed: readonly string[];
   readonly fence: Stamp;
@@ -39,7 +41,7 @@ export type BarrierVerdict =
  * majority of the members by which it would be renewed accepted the fence longer ago than a lease lasts.
  */
 export function judgeBarrier(barrier: Barrier, readings: readonly GatewayReading[]): BarrierVerdict {
-  const { gateways, members, removed, fence, leaseMs } = barrier;
+  const { gateways, members, nextMembers, removed, fence, leaseMs } = barrier;
   const pastMs = majorityAcceptedForMs(members, readings, fence);
   const leaseOver = pastMs !== undefined && pastMs >= leaseRunsOutAfterMs(leaseMs);
   const excused: { gateway: string; how: string }[] = [];
@@ -51,6 +53,9 @@ export function judgeBarrier(barrier: Barrier, readings: readonly GatewayReading
     if (removed.includes(gateway)) excused.push({ gateway, how: 'taken out of traffic by the operator' });
     else if (leaseOver) excused.push({ gateway, how: `its lease has run out (${missing})` });
     else waiting.push(`${gateway}: ${missing}`);
+  }
+  if (majorityAcceptedForMs(nextMembers, readings, fence) === undefined) {
+    waiting.push(`a majority of ${nextMembers.join(', ')} to accept epoch ${fence.epoch}`);
   }
   if (waiting.length === 0) return { kind: 'passed', excused };
   return {

@@ -65,7 +65,9 @@ export function describeTable(table: RoutingTable): { readonly [rule: string]: s
     if (group === undefined) groups.set(name, [bucket]);
     else group.push(bucket);
   }
-  return Object.fromEntries([...groups].sort().map(([name, buckets]) => [name, rangesOf(buckets)]));
+  return Object.fromEntries(
+    [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, buckets]) => [name, rangesOf(buckets)]),
+  );
 }
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {

@@ -28,8 +28,10 @@ export interface MoveUnitsParameters extends GatewayParameters {
 /** claimEpoch takes no snapshot and changes no traffic: promises only. */
 export interface ClaimEpochParameters extends GatewayParameters {
   readonly databases: { readonly [name: string]: DatabaseCluster };
-  /** Units whose leases stop being renewed at a gateway that knows of the claim but not yet of its rules. */
+  /** Units that the run is about, for the sentence in the timeline; a claim stops no traffic. */
   readonly units: readonly string[];
+  /** The claimed epoch shall be higher than this one, e.g. the highest in the databases' journals. */
+  readonly floorEpoch?: number;
 }
 
 export interface PromoteDatabaseParameters {

@@ -92,10 +92,10 @@ async function tryToJoin(
 
 /** Starts the task again `everyMs` after its last start, never twice at once. */
 function repeat(everyMs: number, task: () => Promise<void>, failed: (error: unknown) => void) {
-  let stopped = false;
+  const stopping = new AbortController();
   let wake = () => {};
   const loop = async () => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       const startedAt = performance.now();
       await task().catch(failed);
       const restMs = Math.max(5, everyMs - (performance.now() - startedAt));
@@ -111,7 +111,7 @@ function repeat(everyMs: number, task: () => Promise<void>, failed: (error: unkn
   const running = loop();
   return {
     stop: async () => {
-      stopped = true;
+      stopping.abort();
       wake();
       await running;
     },

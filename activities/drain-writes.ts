@@ -1,0 +1,51 @@
+import type { Evidence } from '../domain/step.ts';
+import { GatewayRejected, GatewaySilent, type GatewayClient } from './gateways.ts';
+import type { StepTools } from './tools.ts';
+
+const drainMs = 1_000;
+const lookEveryMs = 10;
+
+/**
+ * Waits until no write that passed before the fence is still at the old units. Bounded: where other buckets of a
+ * unit go on writing the count never stays at zero, and the databases' own freeze comes next in any case.
+ */
+export async function drainWrites(
+  gateways: readonly GatewayClient[],
+  units: ReadonlyMap<string, string>,
+  tools: StepTools,
+): Promise<{ readonly ms: number; readonly evidence: readonly Evidence[] }> {
+  const startedAt = performance.now();
+  const pairs = gateways.flatMap((gateway) => [...units.keys()].map((unit) => ({ gateway, unit })));
+  const left = await Promise.all(
+    pairs.map(async ({ gateway, unit }) => ({ gateway, unit, writes: await drainOne(gateway, unit, tools) })),
+  );
+  return {
+    ms: Math.round(performance.now() - startedAt),
+    evidence: [...units].map(([unit, buckets]) => {
+      const ofUnit = left.filter((one) => one.unit === unit);
+      const unread = ofUnit.filter((one) => one.writes === undefined).map((one) => one.gateway.name);
+      const writes = ofUnit.reduce((sum, one) => sum + (one.writes ?? 0), 0);
+      return {
+        what: `writes in flight at ${unit} (buckets ${buckets} fenced)`,
+        value: { writes, ...(unread.length === 0 ? {} : { notRead: unread }) },
+        source: 'gateway agents',
+      };
+    }),
+  };
+}
+
+/** The last count seen, 0 as soon as it is 0 once; undefined where nobody answers. */
+async function drainOne(gateway: GatewayClient, unit: string, tools: StepTools): Promise<number | undefined> {
+  const until = performance.now() + drainMs;
+  for (;;) {
+    let writes: number;
+    try {
+      writes = await gateway.writesInFlight(unit);
+    } catch (error) {
+      if (error instanceof GatewaySilent || error instanceof GatewayRejected) return undefined;
+      throw error;
+    }
+    if (writes === 0 || performance.now() >= until) return writes;
+    await tools.sleep(lookEveryMs);
+  }
+}

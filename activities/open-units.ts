@@ -1,0 +1,78 @@
+import { claimOf } from '../domain/gateway-decisions.ts';
+import { decideOpen, planFence } from '../domain/move-decisions.ts';
+import { answering, movedRanges, type ObservedGateways } from '../domain/observed-gateways.ts';
+import { openEpoch } from '../domain/operation.ts';
+import { stampRules } from '../domain/rules-digest.ts';
+import type { MoveUnitsParameters } from '../domain/step-parameters.ts';
+import type { StepKind } from './define-step.ts';
+import { withGateways } from './gateways.ts';
+import { observeGateways } from './observe-gateways.ts';
+import { spreadRules } from './spread-rules.ts';
+
+/**
+ * The fenced buckets go to their new unit. The way back ends here: from the first gateway on, the new unit accepts
+ * writes. A gateway that is not reached stays fenced and catches up from its peers.
+ */
+export const openUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
+  kind: 'openUnits',
+  observe: (input, tools) =>
+    withGateways(input.parameters, tools, (gateways) => observeGateways(gateways, input.operation)),
+  decide: decideOpen,
+
+  apply: (input, observed, tools) =>
+    withGateways(input.parameters, tools, async (gateways) => {
+      const { operation, parameters } = input;
+      const { members, barrier } = planFence(observed, input);
+      const rules = stampRules({
+        domain: operation.domain,
+        operation: operation.id,
+        epoch: openEpoch(operation),
+        members,
+        table: parameters.wanted,
+      });
+      await tools.reached('openUnits:before-rules');
+      const inTraffic = gateways.filter((gateway) => !barrier.removed.includes(gateway.name));
+      const { missing } = await spreadRules(inTraffic, rules, tools);
+      await tools.reached('openUnits:after-rules');
+      const removed = barrier.removed.map(
+        (gateway) =>
+          `gateway ${gateway} was taken out of traffic: start its agent, and move units once more to take it in`,
+      );
+      const leftToDo = [
+        ...missing.map((one) => `${one}; still fenced, it catches up from its peers`),
+        ...removed,
+      ];
+      return leftToDo.length === 0 ? {} : { leftToDo };
+    }),
+
+  verify: (input, tools) =>
+    withGateways(input.parameters, tools, async (gateways) => {
+      const { operation, parameters } = input;
+      const observed = await observeGateways(gateways, operation);
+      const there = answering(observed).filter(
+        ({ accepted, workers }) =>
+          accepted.operation === operation.id &&
+          claimOf(accepted.epoch) === operation.epoch &&
+          accepted.epoch === openEpoch(operation) &&
+          workers.length > 0 &&
+          workers.every((worker) => worker.digest === accepted.digest),
+      );
+      const moved = movedRanges(parameters.current, parameters.wanted);
+      const count = Object.keys(parameters.gateways).length;
+      const units = [
+        ...new Set(
+          parameters.wanted.flatMap((rule, bucket) =>
+            rule.unit === parameters.current[bucket]?.unit ? [] : [rule.unit],
+          ),
+        ),
+      ];
+      return {
+        ok: there.length > 0,
+        observed,
+        summary:
+          there.length > 0
+            ? `buckets ${moved} open${units.length === 0 ? '' : ` at ${units.sort().join(', ')}`}, epoch ${openEpoch(operation)}, on ${there.length} of ${count} gateways`
+            : `no gateway serves epoch ${openEpoch(operation)} on all its workers`,
+      };
+    }),
+};
