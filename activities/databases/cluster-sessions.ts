@@ -1,0 +1,118 @@
+import { isReached, type NodeFacts } from '../../domain/promotion/facts.ts';
+import type { DatabaseCluster } from '../../domain/schema/inventory.ts';
+import type { StepTools } from '../tools.ts';
+import { connectTo, DatabaseError, firstRow, textCell, type DatabaseConnection } from './connection.ts';
+import type { DatabaseDriver } from './driver.ts';
+import { readJournal } from './journal.ts';
+import { mariadbDriver } from './mariadb.ts';
+import { mysqlDriver } from './mysql.ts';
+
+export const driverFor = (cluster: DatabaseCluster): DatabaseDriver => {
+  const accounts = { admin: cluster.admin.user, replication: cluster.replication.user };
+  return cluster.engine === 'mysql' ? mysqlDriver(accounts) : mariadbDriver(accounts);
+};
+
+/** One dedicated session to every node that answers; the rest with the reason. */
+export interface ClusterSessions {
+  readonly cluster: DatabaseCluster;
+  readonly driver: DatabaseDriver;
+  readonly reached: ReadonlyMap<string, DatabaseConnection>;
+  readonly lost: ReadonlyMap<string, string>;
+  close(): void;
+}
+
+export async function openSessions(cluster: DatabaseCluster, tools: StepTools): Promise<ClusterSessions> {
+  const reached = new Map<string, DatabaseConnection>();
+  const lost = new Map<string, string>();
+  const close = () => {
+    for (const connection of reached.values()) connection.destroy();
+  };
+  const attempts = await Promise.allSettled(
+    Object.keys(cluster.nodes).map(async (name) => {
+      try {
+        reached.set(name, await connectTo(name, cluster, tools));
+      } catch (error) {
+        if (!(error instanceof DatabaseError)) throw error;
+        lost.set(name, error.message);
+      }
+    }),
+  );
+  const failed = attempts.find((attempt) => attempt.status === 'rejected');
+  if (failed !== undefined) {
+    close();
+    throw failed.reason;
+  }
+  return { cluster, driver: driverFor(cluster), reached, lost, close };
+}
+
+/** What every node says now. A session that is lost while it is asked makes its node unreachable. */
+export async function observeNodes(sessions: ClusterSessions): Promise<readonly NodeFacts[]> {
+  const { cluster, driver } = sessions;
+  return Promise.all(
+    Object.entries(cluster.nodes).map(async ([name, { site }]): Promise<NodeFacts> => {
+      const connection = sessions.reached.get(name);
+      if (connection === undefined)
+        return { name, site, reachable: false, because: sessions.lost.get(name) ?? 'not tried' };
+      try {
+        const server = await driver.observe(connection);
+        const journal = await readJournal(connection, cluster.journalSchema);
+        return { name, site, reachable: true, server, journal };
+      } catch (error) {
+        if (!(error instanceof DatabaseError) || error.failure === 'statement') throw error;
+        return { name, site, reachable: false, because: error.message };
+      }
+    }),
+  );
+}
+
+/**
+ * Compares every node with the one that the others should follow. That one is read again at the end: it only grows,
+ * so what a replica has and it lacks then was never there.
+ */
+export async function compareWith(
+  sessions: ClusterSessions,
+  nodes: readonly NodeFacts[],
+  reference: string,
+): Promise<{ readonly [node: string]: { readonly behind: number; readonly errant: string } }> {
+  const { driver } = sessions;
+  const source = nodes.filter(isReached).find((node) => node.name === reference);
+  const connection = sessions.reached.get(reference);
+  if (source === undefined || connection === undefined) return {};
+  const now = await driver.position(connection);
+  const compared: Record<string, { behind: number; errant: string }> = {};
+  for (const { name, server } of nodes.filter(isReached)) {
+    if (name === reference) continue;
+    const behind = await driver.difference(connection, server.executed, now.last);
+    const errant = await driver.errant(connection, server.executed, now, source.server.identity);
+    compared[name] = { behind: behind.missingCount, errant };
+  }
+  return compared;
+}
+
+/**
+ * At most one orchestrator at a time works on a cluster: a lock on every node that answers, held by the very session
+ * that sends the statements, so that it ends exactly when no statement can come any more. Always in the same order.
+ */
+export async function lockNodes(
+  sessions: ClusterSessions,
+  database: string,
+  tools: StepTools,
+): Promise<void> {
+  const name = `siteshift/${database}`.slice(0, 64);
+  const deadline = tools.now() + 20_000;
+  const nodes = [...sessions.reached].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [node, connection] of nodes) {
+    for (;;) {
+      const row = await firstRow(connection, 'SELECT GET_LOCK(?, 1) AS locked, IS_USED_LOCK(?) AS holder', [
+        name,
+        name,
+      ]);
+      if (textCell(row, 'locked') === '1') break;
+      if (tools.now() > deadline)
+        throw new Error(
+          `${node}: the lock ${name} is held by session ${textCell(row, 'holder')} of another attempt or orchestrator, for more than 20 s`,
+        );
+      tools.heartbeat(`waits for the lock on ${node}`);
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { journalPhases, type JournalPhase, type JournalRow } from '../../domain/promotion/facts.ts';
+import { isStatementError, textCell, type DatabaseConnection, type Row } from './connection.ts';
+
+const DUPLICATE_KEY = 1062;
+const NO_SUCH_TABLE = [1146, 1049];
+
+/** Replicated like any table, so that every server that followed knows of it. */
+export async function createJournal(connection: DatabaseConnection, schema: string): Promise<void> {
+  await connection.query('CREATE DATABASE IF NOT EXISTS ??', [schema]);
+  await connection.query(
+    `CREATE TABLE IF NOT EXISTS ??.promotions (
+       epoch BIGINT UNSIGNED NOT NULL, phase VARCHAR(10) NOT NULL, operation VARCHAR(255) NOT NULL,
+       primary_node VARCHAR(64) NOT NULL, identity VARCHAR(64) NOT NULL, previous_node VARCHAR(64) NOT NULL,
+       position TEXT NOT NULL, durability VARCHAR(10) NOT NULL, at BIGINT UNSIGNED NOT NULL,
+       PRIMARY KEY (epoch, phase)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+    [schema],
+  );
+}
+
+export async function journalExists(connection: DatabaseConnection, schema: string): Promise<boolean> {
+  const rows = await connection.query(
+    'SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?',
+    [schema, 'promotions'],
+  );
+  return rows.length > 0;
+}
+
+/** The newest rows; none where the journal does not exist yet. */
+export async function readJournal(
+  connection: DatabaseConnection,
+  schema: string,
+): Promise<readonly JournalRow[]> {
+  try {
+    const rows = await connection.query('SELECT * FROM ??.promotions ORDER BY epoch DESC LIMIT 12', [schema]);
+    return rows.map(journalRow);
+  } catch (error) {
+    if (isStatementError(error, ...NO_SUCH_TABLE)) return [];
+    throw error;
+  }
+}
+
+function journalRow(row: Row): JournalRow {
+  const phase = textCell(row, 'phase');
+  return {
+    epoch: Number(textCell(row, 'epoch')),
+    phase: journalPhases.find((one) => one === phase) ?? 'intended',
+    operation: textCell(row, 'operation'),
+    primary: textCell(row, 'primary_node'),
+    identity: textCell(row, 'identity'),
+    previous: textCell(row, 'previous_node'),
+    position: textCell(row, 'position'),
+    durability: textCell(row, 'durability'),
+    at: Number(textCell(row, 'at')),
+  };
+}
+
+/**
+ * Writes the row unless the journal holds a higher epoch or a twin: judged and written in one statement, inside the
+ * target, so that a stale orchestrator cannot slip in between.
+ * @returns undefined when it stands (also from an earlier attempt), otherwise who holds the journal
+ */
+export async function writeJournal(
+  connection: DatabaseConnection,
+  schema: string,
+  row: JournalRow,
+): Promise<{ readonly epoch: number; readonly operation: string } | undefined> {
+  try {
+    const [result] = await connection.query(
+      `INSERT INTO ??.promotions (epoch, phase, operation, primary_node, identity, previous_node, position, durability, at)
+       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? FROM DUAL WHERE NOT EXISTS
+         (SELECT 1 FROM ??.promotions WHERE epoch > ? OR (epoch = ? AND operation <> ?))`,
+      [
+        schema,
+        row.epoch,
+        row.phase,
+        row.operation,
+        row.primary,
+        row.identity,
+        row.previous,
+        row.position,
+        row.durability,
+        row.at,
+        schema,
+        row.epoch,
+        row.epoch,
+        row.operation,
+      ],
+    );
+    if (Number(result?.['affectedRows']) === 1) return undefined;
+  } catch (error) {
+    if (!isStatementError(error, DUPLICATE_KEY)) throw error;
+  }
+  const rows = await readJournal(connection, schema);
+  const holder = rows.find(
+    ({ epoch, operation }) => epoch > row.epoch || (epoch === row.epoch && operation !== row.operation),
+  );
+  if (holder !== undefined) return { epoch: holder.epoch, operation: holder.operation };
+  if (rows.some(({ epoch, phase }) => epoch === row.epoch && phase === row.phase)) return undefined;
+  throw new Error(`${connection.node}: the journal row for epoch ${row.epoch} was written and is not there`);
+}
+
+/** Which phase of ours the journals have, over several servers. */
+export const hasPhase = (
+  rows: readonly JournalRow[],
+  phase: JournalPhase,
+  epoch: number,
+  operation: string,
+): boolean => rows.some((row) => row.phase === phase && row.epoch === epoch && row.operation === operation);

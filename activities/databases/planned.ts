@@ -1,0 +1,145 @@
+import { chooseCandidate } from '../../domain/promotion/decide-promotion.ts';
+import type { Position } from '../../domain/promotion/facts.ts';
+import { StepRefused } from '../define-step.ts';
+import { createJournal, journalExists, writeJournal } from './journal.ts';
+import { at, found, pollUntil, sessionTo, type Promotion } from './promotion.ts';
+
+/** The old primary after the freeze: it accepts nothing more, and this is its last position. */
+export interface FrozenPrimary {
+  readonly name: string;
+  readonly position: Position;
+  readonly identity: string;
+  /** ms since 1970 of the freeze's statement, by this attempt. */
+  readonly since: number;
+}
+
+/** Puts the intention on record, in the target and its replicas, while it can still be written. */
+export async function writeIntent(promotion: Promotion, candidate: string): Promise<void> {
+  const { input, sessions, observed, tools } = promotion;
+  const { primary: name, database } = input.parameters;
+  const primary = sessionTo(promotion, name);
+  const { journalSchema, durability } = sessions.cluster;
+  const facts = observed.nodes.find((node) => node.name === name);
+  await at(promotion, 'create-journal', async () => {
+    if (!(await journalExists(primary, journalSchema))) await createJournal(primary, journalSchema);
+  });
+  const holder = await at(promotion, 'write-intent', () =>
+    writeJournal(primary, journalSchema, {
+      epoch: input.operation.epoch,
+      phase: 'intended',
+      operation: input.operation.id,
+      primary: candidate,
+      identity: '',
+      previous: name,
+      position: facts?.reachable === true ? facts.server.executed.last : '',
+      durability,
+      at: tools.now(),
+    }),
+  );
+  if (holder !== undefined)
+    throw new StepRefused([
+      `${database}: the journal on ${name} holds epoch ${holder.epoch} of operation ${holder.operation}, this is epoch ${input.operation.epoch} of ${input.operation.id}`,
+    ]);
+}
+
+export const pickCandidate = (promotion: Promotion, resuming: boolean): string => {
+  const candidate = chooseCandidate(promotion.observed, promotion.input, resuming);
+  if (candidate === undefined) throw new StepRefused(['no standby can be promoted any more']);
+  return candidate;
+};
+
+const CLOSE_ENOUGH_MS = 30;
+const TOO_SLOW_MS = 1_000;
+const ROUNDS = 8;
+
+/**
+ * Lets the candidate come near before anybody is stopped: how long it needs for what is there now is how long the
+ * outage will be. Bounded, because under full load an applier may never be near.
+ */
+export async function preSync(promotion: Promotion, candidate: string): Promise<void> {
+  const { input, sessions, tools } = promotion;
+  const { driver, cluster } = sessions;
+  const primary = sessionTo(promotion, input.parameters.primary);
+  const standby = sessionTo(promotion, candidate);
+  await at(promotion, 'pre-sync', async () => {
+    let lastMs = Number.POSITIVE_INFINITY;
+    const deadline = tools.now() + cluster.catchUpTimeoutMs;
+    for (let round = 0; round < ROUNDS && lastMs > CLOSE_ENOUGH_MS && tools.now() < deadline; round += 1) {
+      const { last } = await driver.position(primary);
+      const startedAt = performance.now();
+      const reached = await driver.waitFor(standby, last, 5_000);
+      lastMs = reached ? performance.now() - startedAt : Number.POSITIVE_INFINITY;
+    }
+    if (lastMs > TOO_SLOW_MS && input.style === 'graceful')
+      throw new StepRefused([
+        `${candidate} does not keep up: it needed ${Number.isFinite(lastMs) ? Math.round(lastMs) : 'more than 5000'} ms to apply what ${input.parameters.primary} had, expected at most ${TOO_SLOW_MS}; nothing was frozen`,
+      ]);
+    found(
+      promotion,
+      'candidate caught up before the freeze in (ms)',
+      Math.round(Math.min(lastMs, 60_000)),
+      candidate,
+    );
+  });
+  await at(promotion, 'rotate-binlog', () => driver.rotateBinlog(standby));
+}
+
+/** Freezes, ends the sessions, reads the last position. FreezeBlocked: nothing changed. */
+export async function freezePrimary(promotion: Promotion): Promise<FrozenPrimary> {
+  const { input, sessions, observed, tools } = promotion;
+  const { driver, cluster } = sessions;
+  const name = input.parameters.primary;
+  const primary = sessionTo(promotion, name);
+  const keepUsers = [cluster.admin.user, cluster.replication.user];
+  const since = tools.now();
+  await at(promotion, 'freeze', () => driver.freeze(primary, cluster.freezeTimeoutMs));
+  const cleared = await at(promotion, 'clear-sessions', () =>
+    driver.clearSessions(primary, cluster.clearSessions, keepUsers),
+  );
+  const position = await at(promotion, 'read-position', () => driver.position(primary));
+  const facts = observed.nodes.find((node) => node.name === name);
+  const identity = facts?.reachable === true ? facts.server.identity : '';
+  found(promotion, 'client sessions ended', cleared, name);
+  found(promotion, 'freeze position', position.last, name);
+  return { name, position, identity, since };
+}
+
+/**
+ * Waits until the candidate has applied all of the frozen primary, then proves it both ways: nothing lacks, and
+ * nothing is there that the primary never wrote.
+ * @returns undefined when proven, otherwise what is wrong
+ */
+export async function catchUpWith(
+  promotion: Promotion,
+  candidate: string,
+  frozen: FrozenPrimary,
+): Promise<string | undefined> {
+  const { sessions, observed } = promotion;
+  const { driver, cluster } = sessions;
+  const standby = sessionTo(promotion, candidate);
+  return at(promotion, 'catch-up', async () => {
+    const withinMs = Math.min(cluster.catchUpTimeoutMs, 15_000); // writers wait all the while
+    const late = await pollUntil(
+      promotion,
+      { what: `${candidate} has applied everything up to ${frozen.position.last}`, withinMs, everyMs: 1 },
+      async () => {
+        if (await driver.waitFor(standby, frozen.position.last, 2_000)) return undefined;
+        const { channels } = await driver.observe(standby);
+        return channels[0]?.applierError || 'it is still behind';
+      },
+    );
+    if (late !== undefined) return late;
+    const position = await driver.position(standby);
+    const { missing } = await driver.difference(standby, position, frozen.position.last);
+    if (missing !== '')
+      return `${candidate} claims the position of ${frozen.name} and lacks ${missing}: it has diverged`;
+    // Detached by an earlier attempt, it may have begun its own history (the journal), after this was proven.
+    const facts = observed.nodes.find((node) => node.name === candidate);
+    const detached = facts?.reachable === true && facts.server.channels.length === 0;
+    const extra = detached ? '' : await driver.beyond(standby, position, frozen.position);
+    if (extra !== '')
+      return `${candidate} holds ${extra}, which ${frozen.name} never wrote: promoting it would make that everybody's`;
+    found(promotion, 'candidate holds exactly the freeze position', position.last, candidate);
+    return undefined;
+  });
+}

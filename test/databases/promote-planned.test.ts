@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { backParameters, promote, startTestCluster, stepInput, type TestCluster } from './test-cluster.ts';
+import { startWriters, watchWritable } from './writers.ts';
+
+for (const engine of ['mariadb', 'mysql'] as const) {
+  for (const durability of ['semisync', 'async'] as const) {
+    describe(`a planned promotion of ${engine}, ${durability}`, () => {
+      let cluster: TestCluster;
+      beforeAll(async () => {
+        cluster = await startTestCluster(engine, durability);
+      });
+      afterAll(() => cluster?.close());
+
+      it('loses nothing under writers, there and back, and says already when it is repeated', async () => {
+        const writers = await startWriters(cluster);
+        const watch = watchWritable(cluster);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const there = await promote(stepInput(cluster.parameters(), 10));
+        expect(there).toMatchObject({ status: 'done', leftToDo: [] });
+        const again = await promote(stepInput(cluster.parameters(), 10));
+        expect(again.status).toBe('already');
+        const promoted = /: (west-\d) is primary at epoch 10/.exec(there.summary)?.[1] ?? '';
+        const back = await promote(stepInput(backParameters(cluster, promoted), 12));
+        expect(back).toMatchObject({ status: 'done', leftToDo: [] });
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        await writers.stop();
+        await watch.stop();
+        console.log(
+          engine,
+          durability,
+          there.summary,
+          there.durationsMs,
+          back.durationsMs,
+          writers.acknowledged,
+          writers.longestGapMs(),
+        );
+        expect(writers.acknowledged).toBeGreaterThan(100);
+        expect(await writers.missingOn('east-1')).toEqual([]);
+        expect(watch.twice).toEqual([]);
+      });
+    });
+  }
+}

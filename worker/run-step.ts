@@ -1,0 +1,87 @@
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { callHook } from '../activities/call-hook.ts';
+import { runStep, type StepKind } from '../activities/define-step.ts';
+import { promoteDatabase } from '../activities/promote-database.ts';
+import { resolveSecret } from '../activities/secrets.ts';
+import type { StepTools } from '../activities/tools.ts';
+import type { Json } from '../domain/json.ts';
+import type { StepInput, StepOutcome } from '../domain/step.ts';
+import { createLog } from './logging.ts';
+import { createRedaction } from './redaction.ts';
+import { createReached } from './stop-points.ts';
+
+/**
+ * Break glass: runs one step without Temporal. `node worker/run-step.ts KIND < input.json` reads a StepInput and
+ * prints the StepOutcome. The same code and the same proofs as in a run; only the history is missing.
+ * Exit code: 0 done, already or planned; 1 anything else; 2 the call itself is wrong.
+ */
+type Run = (input: StepInput, tools: StepTools) => Promise<StepOutcome>;
+
+const run =
+  <Parameters, Observed extends Json>(kind: StepKind<Parameters, Observed>): Run =>
+  (input, tools) =>
+    runStep(kind, input as StepInput<Parameters>, tools);
+
+const kinds: { readonly [kind: string]: Run } = {
+  [promoteDatabase.kind]: run(promoteDatabase),
+  [callHook.kind]: run(callHook),
+};
+
+const redaction = createRedaction();
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+
+const log = createLog('warn', redaction.redact);
+const tools: StepTools = {
+  log,
+  signal: interrupted.signal,
+  heartbeat: () => undefined,
+  now: () => Date.now(),
+  sleep: (ms) => sleep(ms, undefined, { signal: interrupted.signal }),
+  secret: async (reference) => {
+    const secret = await resolveSecret(reference);
+    redaction.register(secret);
+    return secret;
+  },
+  // oxlint-disable-next-line node/no-process-env -- tests only, as in worker/config.ts
+  reached: createReached(process.env['SITESHIFT_STOP_AT']),
+};
+
+async function main(): Promise<number> {
+  const [kind = ''] = process.argv.slice(2);
+  const step = kinds[kind];
+  if (step === undefined)
+    return wrong(`step kind: expected one of ${Object.keys(kinds).join(', ')}, seen "${kind}"`);
+  const input = parseInput(await text(process.stdin));
+  if (typeof input === 'string') return wrong(input);
+  try {
+    const outcome = await step(input, tools);
+    process.stdout.write(`${redaction.redact(JSON.stringify(outcome, null, 2))}\n`);
+    return ['done', 'already', 'planned'].includes(outcome.status) ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(
+      `${redaction.redact(error instanceof Error ? error.message : String(error))}\nits outcome is unknown: run it again, it goes on from what the targets say\n`,
+    );
+    return 1;
+  }
+}
+
+function parseInput(json: string): StepInput | string {
+  try {
+    const input = JSON.parse(json) as Partial<StepInput>;
+    const missing = (['operation', 'step', 'mode', 'style', 'parameters'] as const).filter(
+      (member) => input[member] === undefined,
+    );
+    return missing.length === 0 ? (input as StepInput) : `step input on stdin: ${missing.join(', ')} missing`;
+  } catch (error) {
+    return `step input on stdin: expected one JSON object, ${String(error)}`;
+  }
+}
+
+function wrong(message: string): number {
+  process.stderr.write(`${message}\n`);
+  return 2;
+}
+
+process.exitCode = await main();
