@@ -1,0 +1,185 @@
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { canonicalJson } from '../../domain/json.ts';
+import { sha256 } from '../../domain/kubernetes/marks.ts';
+import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
+import { bundleText, paths, type Capture } from '../../domain/kubernetes/store-records.ts';
+import { differences } from '../../domain/kubernetes/version-differences.ts';
+import { openFolderFiles } from '../../activities/kubernetes/manifest-store-folder.ts';
+import { probeStore } from '../../activities/kubernetes/manifest-store-s3.ts';
+import { makeStore, readManifests, type ManifestStore } from '../../activities/kubernetes/manifest-store.ts';
+import { parseManifests } from '../../activities/kubernetes/parse-manifests.ts';
+
+let folder: string;
+let store: ManifestStore;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'siteshift-store-'));
+  store = makeStore(openFolderFiles(folder));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const configMap = (name: string, level: string): KubernetesObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'shop' },
+  data: { level },
+});
+const capture = (
+  epoch: number,
+  at: number,
+  services: Record<string, KubernetesObject[]>,
+  cluster = 'east',
+): Capture => ({
+  cluster,
+  epoch,
+  capturedAt: at,
+  services: new Map(Object.entries(services)),
+});
+const all = () => true;
+
+describe('manifest store in a folder', () => {
+  it('keeps its word about compare-and-set, and the probe leaves nothing behind', async () => {
+    expect(await probeStore(store.files)).toEqual([]);
+    expect(await store.files.list('')).toEqual([]);
+  });
+
+  it('gives back what was captured, and keeps the history of each service', async () => {
+    await store.record(
+      capture(1, 100, { 'shop/cart': [configMap('cart', 'info')], 'shop/mail': [configMap('mail', 'info')] }),
+    );
+    await store.record(
+      capture(1, 200, { 'shop/cart': [configMap('cart', 'warn')], 'shop/mail': [configMap('mail', 'info')] }),
+    );
+    const head = await store.head();
+    expect(head.services).toMatchObject({
+      'shop/cart': { epoch: 1, sequence: 2 },
+      'shop/mail': { epoch: 1, sequence: 1 },
+    });
+    const { manifests, findings } = await readManifests(store, head, all);
+    expect(findings).toEqual([]);
+    expect(manifests.map(({ object }) => object['data'])).toEqual([{ level: 'warn' }, { level: 'info' }]);
+    const versions = await store.history('shop/cart');
+    expect(versions.map(({ sequence, capturedAt }) => [sequence, capturedAt])).toEqual([
+      [2, 200],
+      [1, 100],
+    ]);
+    const [newer, older] = await Promise.all(versions.map((version) => store.bundle('shop/cart', version)));
+    const objects = (bundle: typeof newer) => bundle?.manifests.map(({ object }) => object) ?? [];
+    expect(differences(objects(older), objects(newer))).toEqual({
+      added: [],
+      removed: [],
+      changed: [
+        { object: 'ConfigMap shop/cart', fields: [{ path: 'data.level', before: 'info', after: 'warn' }] },
+      ],
+    });
+  });
+
+  it('writes nothing when nothing changed, and drops services that are gone', async () => {
+    const same = { 'shop/cart': [configMap('cart', 'info')], 'shop/mail': [configMap('mail', 'info')] };
+    await store.record(capture(1, 100, same));
+    expect(await store.record(capture(1, 200, same))).toMatchObject({ kind: 'same' });
+    expect(await store.record(capture(1, 300, { 'shop/cart': same['shop/cart'] }))).toMatchObject({
+      kind: 'write',
+      gone: ['shop/mail'],
+    });
+    expect(Object.keys((await store.head()).services)).toEqual(['shop/cart']);
+  });
+
+  it.each([
+    [
+      'a lower epoch',
+      capture(2, 900, { 'shop/cart': [configMap('cart', 'old')] }, 'west'),
+      'the store holds epoch 3 of east',
+    ],
+    [
+      'another cluster of the same epoch',
+      capture(3, 900, {}, 'west'),
+      'at this epoch the store follows east',
+    ],
+    ['an earlier look', capture(3, 400, {}), 'the store holds a newer one'],
+  ])('refuses %s', async (_, stale, because) => {
+    await store.record(capture(3, 500, { 'shop/cart': [configMap('cart', 'new')] }));
+    const before = await store.files.read(paths.head);
+    expect(await store.record(stale)).toMatchObject({
+      kind: 'stale',
+      because: expect.stringContaining(because),
+    });
+    expect(await store.files.read(paths.head)).toEqual(before);
+  });
+
+  it('lets one of many captures at once win each round, and loses none', async () => {
+    const rounds = Array.from({ length: 12 }, (_, index) =>
+      store.record(
+        capture(index + 1, 100, { 'shop/cart': [configMap('cart', `level-${index}`)] }, `c${index}`),
+      ),
+    );
+    const verdicts = await Promise.all(rounds);
+    const head = await store.head();
+    expect(head.epoch).toBe(12);
+    expect(head.sequence).toBe(verdicts.filter(({ kind }) => kind === 'write').length);
+    expect((await store.history('shop/cart')).map(({ epoch }) => epoch)).toEqual(
+      (await store.history('shop/cart')).map(({ epoch }) => epoch).toSorted((a, b) => b - a),
+    );
+  });
+
+  it.each([
+    ['truncated', (file: string) => truncateSync(file, 40), /truncated or changed: expected SHA-256/],
+    ['gone', (file: string) => rmSync(file), /is missing/],
+    [
+      'with a key twice',
+      (file: string) =>
+        writeFileSync(file, '{"objects":[{"apiVersion":"v1","kind":"ConfigMap","data":{"a":"1","a":"2"}}]}'),
+      /the key "a" stands twice/,
+    ],
+  ])('finds a bundle that is %s', async (_, damage, problem) => {
+    await store.record(capture(1, 100, { 'shop/cart': [configMap('cart', 'info')] }));
+    const [bundle = ''] = readdirSync(join(folder, 'bundles'));
+    damage(join(folder, 'bundles', bundle));
+    const { manifests, findings } = await readManifests(store, await store.head(), all);
+    expect(manifests).toEqual([]);
+    expect(findings.map((finding) => finding.problem)).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('finds an object that is filed under the namespace of another', async () => {
+    const text = bundleText([configMap('cart', 'info')]);
+    await store.record(capture(1, 100, { 'bank/cart': [configMap('cart', 'info')] }));
+    expect(sha256(text)).toBe((await store.head()).services['bank/cart']?.bundle);
+    const { findings } = await readManifests(store, await store.head(), all);
+    expect(findings).toEqual([
+      {
+        object: 'ConfigMap shop/cart',
+        problem: 'wrong namespace: filed under bank/cart, expected bank, seen shop',
+      },
+    ]);
+  });
+
+  it('refuses a head of another format', async () => {
+    writeFileSync(join(folder, paths.head), '{"format":2}');
+    await expect(store.head()).rejects.toThrow('expected format 1, seen {"format":2}');
+  });
+});
+
+describe('parseManifests', () => {
+  const first = canonicalJson(configMap('cart', 'info'));
+  it.each([
+    ['a list', `{"kind":"List","items":[${first}]}`, 1, []],
+    ['several documents', `${first}\n---\n${first}\n`, 2, []],
+    ['a key twice', 'apiVersion: v1\nkind: A\nkind: B\n', 0, [/line 3: the key "kind" stands twice/]],
+    ['broken YAML', 'a: [1\n', 0, [/line \d+/]],
+    ['no manifest', '42', 0, [/apiVersion/, /kind/, /metadata.name/]],
+    [
+      'aliases that stand for too much',
+      `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c]\n`,
+      0,
+      [/aliases/],
+    ],
+  ])('%s', (_, text, objects, problems) => {
+    const parsed = parseManifests(text, 'file.yaml');
+    expect(parsed.objects).toHaveLength(objects);
+    expect(parsed.findings.map(({ problem }) => problem)).toEqual(
+      problems.map((one) => expect.stringMatching(one)),
+    );
+  });
+});
