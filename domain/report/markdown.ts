@@ -1,20 +1,28 @@
 import type { OperatorDecision, RunRecord, StepRecord } from '../run.ts';
-import { cell, durationText, offsetText, plural, shortJson, timeText } from './format.ts';
+import { cell, durationText, offsetText, plural, shortJson } from './format.ts';
+import { headRows } from './head.ts';
 import { summarise } from './summary.ts';
 import type { RunSummary } from './summary.ts';
 
 const longestValue = 1_000;
 
+/** What only a history knows, for the report that is made from it. */
+export interface MarkdownExtra {
+  /** Replaces the record's own estimate of how long people were waited for. */
+  readonly peopleMs: number;
+  /** Whole sections, put between what is to do and the evidence. */
+  readonly sections: readonly string[];
+}
+
 /**
  * The report of a run as Markdown: the workflow's result, and `siteshift report`. Pure and without Node or Intl; the
  * same record gives the same bytes.
- * @param appendix further sections, e.g. the timeline that only the history knows
  */
-export function renderMarkdown(record: RunRecord, appendix: readonly string[] = []): string {
+export function renderMarkdown(record: RunRecord, extra?: MarkdownExtra): string {
   const summary = summarise(record);
   const sections = [
     `# ${cell(summary.title)}`,
-    headTable(record, summary),
+    markdownTable(['', ''], headRows(record, summary, extra?.peopleMs)),
     list('Why it ended like this', record.because ?? []),
     decisionSection(record),
     stepSection(record),
@@ -24,13 +32,13 @@ export function renderMarkdown(record: RunRecord, appendix: readonly string[] = 
       summary.skipped.map((step) => `${step.id}: ${step.outcome?.summary ?? ''}`),
     ),
     list('Still to do', record.leftToDo),
-    ...appendix,
+    ...(extra?.sections ?? []),
     detailSection(record),
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+export const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows.map((row) => row.map(cell))]
     .map((row) => `| ${row.join(' | ')} |`)
     .join('\n');
@@ -40,47 +48,6 @@ const list = (title: string, sentences: readonly string[]): string =>
     ? ''
     : [`## ${title}`, '', ...sentences.map((sentence) => `- ${cell(sentence)}`)].join('\n');
 
-function headTable(record: RunRecord, summary: RunSummary): string {
-  const { request, operation, startedAt, endedAt } = record;
-  const mode = request.mode === 'real' ? 'real' : 'precheck (nothing was changed)';
-  const rows: (readonly [string, string] | false)[] = [
-    ['Outcome', record.outcome ?? `not ended: ${record.phase}`],
-    ['Mode', `${mode}, ${record.style}${request.drill === true ? ', drill' : ''}`],
-    ['Asked by', request.by ?? 'not said'],
-    ['Reason', request.reason ?? 'not given'],
-    ['Operation', operation.id],
-    ['Failover domain', operation.domain],
-    operation.epoch > 0 && ['Epoch', `${operation.epoch} (fence), ${operation.epoch + 1} (open)`],
-    ['Started', timeText(startedAt)],
-    endedAt !== undefined && ['Ended', `${timeText(endedAt)} (${durationText(endedAt - startedAt)})`],
-    ['Waited for people', `${durationText(summary.peopleMs)}${parkedNote(record)}`],
-    summary.writeGap !== undefined && [
-      'Write gap of the moved users',
-      `${durationText(summary.writeGap.ms)} (${summary.writeGap.basis})`,
-    ],
-    summary.decisionToFirstWrite !== undefined && [
-      'Decision to first write',
-      `${durationText(summary.decisionToFirstWrite.ms)} (${summary.decisionToFirstWrite.basis})`,
-    ],
-    ['Steps', summary.counts.map(({ status, count }) => `${count} ${status}`).join(', ') || 'none ended'],
-    record.planDigest !== undefined && ['Plan digest (SHA-256)', record.planDigest],
-  ];
-  return table(
-    ['', ''],
-    rows.filter((row): row is readonly [string, string] => row !== false),
-  );
-}
-
-/** The record keeps only the last end of a step: how long it stood parked before, the history alone knows. */
-function parkedNote({ decisions }: RunRecord): string {
-  const answers = decisions.filter(({ action }) =>
-    ['retry', 'force', 'accept', 'skip'].includes(action),
-  ).length;
-  return answers === 0
-    ? ''
-    : `, and ${plural(answers, 'time')} on a parked step (see the report from the history)`;
-}
-
 function decisionSection({ decisions, startedAt, request }: RunRecord): string {
   const row = ({ at, by, action, step, reason }: OperatorDecision): readonly string[] => [
     offsetText(at, startedAt),
@@ -89,7 +56,7 @@ function decisionSection({ decisions, startedAt, request }: RunRecord): string {
     reason,
   ];
   const start = [offsetText(startedAt, startedAt), request.by ?? 'not said', 'start', request.reason ?? ''];
-  return `## Decisions\n\n${table(['When', 'Who', 'What', 'Why'], [start, ...decisions.map(row)])}`;
+  return `## Decisions\n\n${markdownTable(['When', 'Who', 'What', 'Why'], [start, ...decisions.map(row)])}`;
 }
 
 function stepSection({ steps, startedAt }: RunRecord): string {
@@ -103,7 +70,7 @@ function stepSection({ steps, startedAt }: RunRecord): string {
       : durationText(step.endedAt - step.startedAt),
     step.waitingFor ?? step.outcome?.summary ?? step.title,
   ];
-  return `## Steps\n\n${table(['Step', 'Outcome', 'Started', 'Took', 'What happened'], steps.map(row))}`;
+  return `## Steps\n\n${markdownTable(['Step', 'Outcome', 'Started', 'Took', 'What happened'], steps.map(row))}`;
 }
 
 function lossSection({ steps }: RunRecord, { losses }: RunSummary): string {
@@ -120,7 +87,7 @@ function lossSection({ steps }: RunRecord, { losses }: RunSummary): string {
   const body =
     rows.length === 0
       ? 'No promotion recorded a transaction that one side has and the other has not.'
-      : table(['Step', 'What', 'Value', 'Source'], rows);
+      : markdownTable(['Step', 'What', 'Value', 'Source'], rows);
   return `## Loss ledger\n\n${body}`;
 }
 
@@ -151,7 +118,7 @@ function stepDetail(step: StepRecord): string {
     lines.map((line) => `- ${cell(line)}`).join('\n'),
     facts.length === 0
       ? ''
-      : table(
+      : markdownTable(
           ['What', 'Value', 'Source'],
           facts.map(([what, value, source]) => [what, shortJson(value, longestValue), source]),
         ),

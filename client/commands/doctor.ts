@@ -1,0 +1,151 @@
+import { checkSecrets } from '../../domain/schema/secrets.ts';
+import type { ClientConfig } from '../config.ts';
+import { CommandFailure } from '../exit-codes.ts';
+import type { Ending } from '../exit-codes.ts';
+import { connectFailoverClient } from '../failover-client.ts';
+import type { FailoverClient } from '../failover-client.ts';
+import type { Output } from '../output.ts';
+import { possibleMoves } from '../possible-moves.ts';
+import type { PossibleMove } from '../possible-moves.ts';
+import { secretReader } from '../secrets.ts';
+import { readSources } from '../source-files.ts';
+
+/** One thing that was looked at, and what to do about it where it is not as it should be. */
+export interface Finding {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+export interface DoctorOptions {
+  /** Also asks every step of a possible move what it would do: that is what reaches the databases and gateways. */
+  readonly precheck: boolean;
+}
+
+/** Looks at everything a failover will need, from here to the targets, and says what is missing and what helps. */
+export async function doctor(config: ClientConfig, options: DoctorOptions, output: Output): Promise<Ending> {
+  const { findings: local, moves } = await lookAtFiles(config);
+  const remote = await lookAtTemporal(config, options.precheck ? moves : []);
+  const findings = [nodeVersion(), ...local, ...remote.findings];
+  const isWell = findings.every(({ ok }) => ok);
+  output.json({ ok: isWell, findings });
+  for (const { ok, what, detail, remedy } of findings) {
+    output.line(`${ok ? 'ok     ' : 'missing'}  ${what}: ${detail}`);
+    if (remedy !== undefined && !ok) output.line(`         → ${remedy}`);
+  }
+  if (isWell) return 'ok';
+  return remote.isReachable ? 'problems' : 'unreachable';
+}
+
+const finding = (what: string, ok: boolean, detail: string, remedy: string): Finding =>
+  ok ? { what, ok, detail } : { what, ok, detail, remedy };
+
+function nodeVersion(): Finding {
+  const major = Number(process.versions.node.split('.')[0]);
+  return finding('Node.js', major >= 24, process.versions.node, 'install Node 24 or newer');
+}
+
+async function lookAtFiles(
+  config: ClientConfig,
+): Promise<{ findings: readonly Finding[]; moves: readonly PossibleMove[] }> {
+  const { inventory, runbooks, problems } = await readSources(config.inventoryFile, config.runbooksFolder);
+  const files = finding(
+    'inventory and runbooks',
+    problems.length === 0,
+    problems.length === 0 ? `${runbooks.length} runbooks` : problems.map(({ message }) => message).join('; '),
+    'correct the lines above; SITESHIFT_INVENTORY and SITESHIFT_RUNBOOKS say where the files are',
+  );
+  if (inventory === undefined) return { findings: [files], moves: [] };
+  const unreadable = await checkSecrets(inventory, secretReader(config.environment));
+  const secrets = finding(
+    'secrets, as seen from this shell',
+    unreadable.length === 0,
+    unreadable.length === 0 ? 'all readable' : unreadable.map(({ message }) => message).join('; '),
+    "set the variables or files; where only the worker's machine has them, run siteshift doctor there",
+  );
+  const moves = possibleMoves(inventory, runbooks);
+  const stuck = moves.filter(({ isPossible }) => !isPossible);
+  const compiling = finding(
+    'moves',
+    moves.some(({ isPossible }) => isPossible),
+    `${moves.length - stuck.length} of ${moves.length} runbook and site pairs compile`,
+    stuck.flatMap(({ because }) => because)[0] ?? 'add runbooks that need nothing but `from` and `to`',
+  );
+  return { findings: [files, secrets, compiling], moves };
+}
+
+async function lookAtTemporal(
+  config: ClientConfig,
+  moves: readonly PossibleMove[],
+): Promise<{ findings: readonly Finding[]; isReachable: boolean }> {
+  const { address, namespace, taskQueue } = config.temporal;
+  const client = await connectFailoverClient(config).catch((error: unknown) => asFailure(error));
+  if (client instanceof CommandFailure) {
+    const remedy = 'start Temporal, or set SITESHIFT_TEMPORAL_ADDRESS to where it listens';
+    return { findings: [finding('Temporal', false, client.message, remedy)], isReachable: false };
+  }
+  try {
+    const pollers = await client.pollers();
+    const missing = await client.missingSearchAttributes();
+    const findings = [
+      finding('Temporal', true, `${address}, namespace ${namespace}`, ''),
+      finding(
+        'search attributes',
+        missing.length === 0,
+        missing.length === 0 ? 'registered' : `not registered: ${missing.join(', ')}`,
+        `temporal operator search-attribute create --namespace ${namespace} ${missing.map((name) => `--name ${name} --type Keyword`).join(' ')}`,
+      ),
+      finding(
+        'worker',
+        pollers.length > 0,
+        pollers.length > 0 ? pollers.join(', ') : `nobody asks for work on task queue ${taskQueue}`,
+        'start a worker: npm run worker',
+      ),
+    ];
+    const move = moves.find(({ isPossible }) => isPossible);
+    const checked = pollers.length > 0 && move !== undefined ? await lookThroughPrecheck(client, move) : [];
+    return { findings: [...findings, ...checked], isReachable: true };
+  } catch (error) {
+    const { message } = asFailure(error);
+    return {
+      findings: [finding('Temporal', false, message, `check the namespace ${namespace}`)],
+      isReachable: false,
+    };
+  } finally {
+    await client.close();
+  }
+}
+
+function asFailure(error: unknown): CommandFailure {
+  if (error instanceof CommandFailure) return error;
+  throw error;
+}
+
+/** Only the worker reaches the targets: a precheck of a possible move makes it look at each of them. */
+async function lookThroughPrecheck(
+  client: FailoverClient,
+  { runbook, from, to }: PossibleMove,
+): Promise<readonly Finding[]> {
+  const request = { runbook, from, to, mode: 'precheck', reason: 'siteshift doctor' } as const;
+  try {
+    const { record } = await client.result(await client.start(request));
+    return record.steps.map(({ id, outcome }) =>
+      finding(
+        `precheck ${runbook} ${from} to ${to}, ${id}`,
+        outcome?.status === 'planned' || outcome?.status === 'already',
+        outcome?.summary ?? 'not looked at',
+        outcome?.details.join('; ') ?? 'look at the worker’s log',
+      ),
+    );
+  } catch (error) {
+    return [
+      finding(
+        `precheck ${runbook} ${from} to ${to}`,
+        false,
+        asFailure(error).message,
+        "look at the worker's log",
+      ),
+    ];
+  }
+}

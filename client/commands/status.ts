@@ -1,0 +1,41 @@
+import type { ClientConfig } from '../config.ts';
+import type { Ending } from '../exit-codes.ts';
+import { withClient } from '../failover-client.ts';
+import type { FailoverClient } from '../failover-client.ts';
+import { endingOf, followRun } from '../follow-run.ts';
+import { questionsOf } from '../next-commands.ts';
+import type { Output } from '../output.ts';
+import { progressLines } from '../progress-lines.ts';
+
+export interface StatusOptions {
+  readonly watch?: boolean;
+}
+
+/** Where a run stands and what it waits for; without an id, which runs there are. */
+export async function status(
+  config: ClientConfig,
+  id: string | undefined,
+  options: StatusOptions,
+  output: Output,
+): Promise<Ending> {
+  return withClient(config, async (client) => {
+    if (id === undefined) return listRuns(client, output);
+    const record =
+      options.watch === true
+        ? await followRun(client, id, output, { onPark: 'wait' })
+        : await client.status(id);
+    output.json({ ok: endingOf(record) === 'ok', workflowId: id, record, questions: questionsOf(record) });
+    if (options.watch !== true)
+      for (const line of progressLines(undefined, record, Date.now())) output.line(line);
+    output.line(record.outcome ?? record.phase);
+    return endingOf(record);
+  });
+}
+
+async function listRuns(client: FailoverClient, output: Output): Promise<Ending> {
+  const runs = await client.running();
+  output.json({ ok: true, runs });
+  for (const { id, startedAt } of runs) output.line(`${startedAt}  ${id}`);
+  if (runs.length === 0) output.line('no run is going on');
+  return 'ok';
+}
