@@ -8,7 +8,9 @@ import type { StepKind } from './define-step.ts';
 import { describeHolder, type DescribeHolder } from './describe-holder.ts';
 import { observeTopologyWith, type ObserveTopology } from './observe-topology.ts';
 import { promoteDatabase } from './promote-database.ts';
+import { pushDatasource } from './push-datasource.ts';
 import type { SourceFiles } from './read-sources.ts';
+import { verifyEndpoint } from './verify-endpoint.ts';
 import { stepActivity, type StepActivity, type StepSurroundings } from './step-activity.ts';
 
 /** Everything that activities need from the process they run in. */
@@ -32,7 +34,9 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
     ...activity(claimEpoch),
     ...activity(fenceUnits),
     ...activity(promoteDatabase),
+    ...activity(pushDatasource),
     ...activity(openUnits),
+    ...activity(verifyEndpoint),
     ...activity(callHook),
     observeTopology: observeTopologyWith(files, surroundings),
     compilePlan: compilePlanFrom(files),
