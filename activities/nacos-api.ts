@@ -15,7 +15,8 @@ const success = 0;
 const notFound = 20_004;
 const conflict = 20_005;
 
-export type ReadAnswer = { readonly content: string } | 'absent' | 'failed';
+/** busy: the server is just taking over a newer content; ask again. */
+export type ReadAnswer = { readonly content: string } | 'absent' | 'busy' | 'failed';
 export type WriteAnswer = 'written' | 'conflict' | 'failed';
 
 interface Dialect {
@@ -37,6 +38,7 @@ const envelope = (answer: HttpAnswer) => jsonObject(answer.text) as { code?: unk
 function envelopeRead(answer: HttpAnswer): ReadAnswer {
   const { code, data } = envelope(answer);
   if (code === notFound) return 'absent';
+  if (code === conflict) return 'busy';
   if (code !== success) return 'failed';
   if (typeof data === 'string') return { content: data };
   const { content } = (data ?? {}) as { content?: unknown };
@@ -87,7 +89,13 @@ export const dialects: { readonly [api in NacosApi]: Dialect } = {
     instances: (serviceName, groupName, namespaceId) =>
       get('/v1/ns/instance/list', { serviceName: `${groupName}@@${serviceName}`, groupName, namespaceId }),
     readAnswer: ({ status, text }) =>
-      status === 200 ? { content: text } : isMissing(status, text) ? 'absent' : 'failed',
+      status === 200
+        ? { content: text }
+        : isMissing(status, text)
+          ? 'absent'
+          : status === 409
+            ? 'busy'
+            : 'failed',
     writeAnswer: ({ status, text }) =>
       status === 200 && text.trim() === 'true' ? 'written' : text.trim() === 'false' ? 'conflict' : 'failed',
     instancesOf: (answer) => hosts(jsonObject(answer.text)),

@@ -27,10 +27,17 @@ export function openNacos(center: NacosCenter, tools: StepTools): ConfigCenterDr
 
   const read = async (at: CenterKey): Promise<CenterContent | undefined> => {
     const { read: ask, readAnswer } = dialects[await server.api()];
-    const answer = await server.call(ask(at, center.namespace));
-    const found = readAnswer(answer);
-    if (found === 'failed') throw unexpected(`${where}: reading ${at.key}`, answer);
-    return found === 'absent' ? undefined : { content: found.content, token: md5(found.content) };
+    const deadline = tools.now() + visibleWithinMs;
+    for (;;) {
+      const answer = await server.call(ask(at, center.namespace));
+      const found = readAnswer(answer);
+      if (found === 'absent') return undefined;
+      if (found === 'failed' || (found === 'busy' && tools.now() >= deadline)) {
+        throw unexpected(`${where}: reading ${at.key}`, answer);
+      }
+      if (found !== 'busy') return { content: found.content, token: md5(found.content) };
+      await tools.sleep(20);
+    }
   };
 
   const publish = async (

@@ -76,18 +76,33 @@ export class NacosSession implements CenterSession {
     const backOff = new BackOff(signal);
     const longPoll = new NacosLongPoll(this.#http, this.#access.namespace, signal);
     while (!signal.aborted) {
+      let wasConnected = false;
       try {
-        await this.#holdConnection(() => backOff.reset());
+        await this.#holdConnection(() => {
+          wasConnected = true;
+          backOff.reset();
+        });
       } catch (error) {
         if (signal.aborted) return;
         this.#log.debug({ error: String(error) }, 'connection to Nacos ended; connecting again');
       }
       // Without gRPC (an old server, a closed port) the first HTTP API still serves; then gRPC is tried again.
-      if (this.#connection === undefined && (await longPoll.isServed())) {
-        this.#registry.connected((service, instances) => longPoll.putInstances(service, instances));
-        await longPoll.listenOnce(() => [...this.#keys.values()]);
-        backOff.reset();
-      } else await backOff.wait();
+      if (wasConnected || !(await this.#listenByHttp(longPoll))) await backOff.wait();
+    }
+  }
+
+  /** One turn of long polls. @returns false when that does not work either */
+  async #listenByHttp(longPoll: NacosLongPoll): Promise<boolean> {
+    if (!(await longPoll.isServed())) return false;
+    this.#registry.connected((service, instances) => longPoll.putInstances(service, instances));
+    try {
+      await longPoll.listenOnce(() => [...this.#keys.values()]);
+      return true;
+    } catch (error) {
+      this.#log.debug({ error: String(error) }, 'long poll of Nacos failed');
+      return false;
+    } finally {
+      this.#registry.connected(undefined);
     }
   }
 
