@@ -95,14 +95,19 @@ function figuresOf({ name, engine }: LabCluster, promotions: readonly StepRecord
   };
 }
 
-/** The push says in its evidence who was asked and who acknowledged. */
-function consumersOf(step: StepRecord): { acknowledged: number; total: number } {
-  const evidence = new Map(step.outcome?.evidence.map(({ what, value }) => [what, value]));
-  return {
-    acknowledged: numberOf(evidence.get('consumersAcknowledged')),
-    total: numberOf(evidence.get('consumersTotal')),
-  };
+/** From the evidence of the push; a push that found everything done has it in what it observed. */
+function consumersOf({ outcome }: StepRecord): { acknowledged: number; total: number } {
+  const evidence = outcome?.evidence.find(({ what }) => what === 'acknowledgements')?.value;
+  if (evidence !== undefined)
+    return { acknowledged: member(evidence, 'acknowledged'), total: member(evidence, 'live') };
+  const total = member(outcome?.after, 'live');
+  return { acknowledged: total - member(outcome?.after, 'missingCount'), total };
 }
 
-const numberOf = (value: Json | undefined): number => (typeof value === 'number' ? value : 0);
+function member(value: Json | undefined, key: string): number {
+  const found =
+    typeof value === 'object' && value !== null ? (value as Record<string, Json>)[key] : undefined;
+  return typeof found === 'number' ? found : 0;
+}
+
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
