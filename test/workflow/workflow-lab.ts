@@ -134,6 +134,9 @@ export async function execute(
 export const executionOf = (lab: WorkflowLab, { domain }: Pick<Plan, 'domain'>) =>
   lab.client.workflow.getHandle<typeof executePlan>(planWorkflowId(domain));
 
+export type Execution = ReturnType<typeof executionOf>;
+export type StartedRun = WorkflowHandle<typeof runRunbook>;
+
 export const stepIn = (record: RunRecord, id: string) => {
   const step = record.steps.find((candidate) => candidate.id === id);
   if (step === undefined) throw new Error(`no step ${id} in the record`);
