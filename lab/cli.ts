@@ -7,7 +7,7 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Runs `siteshift ARGS` as a person would, in a process of its own; its progress (standard error) is passed on. */
+/** Runs `siteshift ARGS` as a person would, in a process of its own; what it prints is passed on while it runs. */
 export function runCli(
   environment: ProductEnvironment,
   args: readonly string[],
@@ -22,6 +22,7 @@ export function runCli(
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
+      onProgress(text);
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;

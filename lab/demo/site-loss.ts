@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunRecord, StepRecord } from '../../domain/run.ts';
 import { runCli, type CliResult } from '../cli.ts';
@@ -59,18 +60,12 @@ export async function loseSiteAndFailOver(
     `site ${lost} does not answer`,
   ];
   say(`$ siteshift ${run.map((word) => (word.includes(' ') ? `"${word}"` : word)).join(' ')}`);
-  const finished = await runCli(lab.environment, [...run, '--json'], options.onProgress);
-  const { workflowId, record } = readRun(finished);
-
+  const finished = await runCli(lab.environment, run, options.onProgress);
   await writer.reach(options.writesAltogether, 180_000);
   say('stopping the writers, reading the databases of the survivor…');
   const result = await writer.finish();
   const reportPath = join(lab.folder, 'report');
-  const report = await runCli(lab.environment, ['report', workflowId, '--out', reportPath]);
-  if (report.code !== 0)
-    throw new Error(
-      `siteshift report ${workflowId}: expected exit code 0, saw ${report.code}: ${report.stderr}`,
-    );
+  const record = await writeReport(lab, finished, reportPath);
   return {
     exitCode: finished.code,
     record,
@@ -78,19 +73,19 @@ export async function loseSiteAndFailOver(
     watch: await watch.stop(),
     decidedAt,
     firstWriteAt: firstWriteAt(result, lost, survivor, decidedAt),
-    reportPath,
+    reportPath: `${reportPath}.html`,
   };
 }
 
-function readRun(finished: CliResult): { workflowId: string; record: RunRecord } {
-  try {
-    return JSON.parse(finished.stdout) as { workflowId: string; record: RunRecord };
-  } catch (cause) {
-    throw new Error(
-      `siteshift run: expected one JSON value, saw exit code ${finished.code} and: ${finished.stdout}${finished.stderr}`,
-      { cause },
-    );
-  }
+/** `siteshift report`: Markdown, HTML and JSON beside each other. @returns the record, as the report has it */
+async function writeReport(lab: TwoSiteLab, finished: CliResult, path: string): Promise<RunRecord> {
+  const [, workflowId = ''] = /^run (\S+)$/m.exec(finished.stderr) ?? [];
+  const report = await runCli(lab.environment, ['report', workflowId, '--format', 'all', '--output', path]);
+  if (report.code === 0)
+    return (JSON.parse(readFileSync(`${path}.json`, 'utf8')) as { record: RunRecord }).record;
+  throw new Error(
+    `siteshift report ${workflowId}: expected exit code 0, saw ${report.code}: ${report.stderr}; the run had printed: ${finished.stdout}${finished.stderr}`,
+  );
 }
 
 /** A user of the lost unit, served by the survivor. */
