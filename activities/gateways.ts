@@ -137,17 +137,23 @@ function exchange(
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('error', reject);
       response.once('end', () => {
-        try {
-          const parsed = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Reply['body'];
-          resolve({ status: response.statusCode ?? 0, body: parsed });
-        } catch (cause) {
-          reject(new Error(`HTTP ${response.statusCode} without JSON`, { cause }));
-        }
+        const status = response.statusCode ?? 0;
+        const parsed = parseBody(Buffer.concat(chunks).toString('utf8'));
+        if (parsed === undefined) reject(new Error(`HTTP ${status} without JSON`));
+        else resolve({ status, body: parsed });
       });
     });
     request.once('error', reject);
     request.end(body === undefined ? undefined : JSON.stringify(body));
   });
+}
+
+function parseBody(text: string): Reply['body'] | undefined {
+  try {
+    return JSON.parse(text) as Reply['body'];
+  } catch {
+    return undefined;
+  }
 }
 
 function reasonOf(error: unknown): string {
