@@ -7,10 +7,10 @@ import { compilePlanFrom, type CompilePlan } from './compile-plan.ts';
 import type { StepKind } from './define-step.ts';
 import { describeHolder, type DescribeHolder } from './describe-holder.ts';
 import { observeTopologyWith, type ObserveTopology } from './observe-topology.ts';
-import { promoteDatabase } from './promote-database.ts';
 import { pushDatasource } from './push-datasource.ts';
-import type { SourceFiles } from './read-sources.ts';
 import { verifyEndpoint } from './verify-endpoint.ts';
+import { promoteDatabase } from './promote-database.ts';
+import type { SourceFiles } from './read-sources.ts';
 import { stepActivity, type StepActivity, type StepSurroundings } from './step-activity.ts';
 
 /** Everything that activities need from the process they run in. */

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ancestorsOf } from '../../domain/graph.ts';
 import { isSettled, phaseOf, readySteps, recordOf, runOutcomeOf } from '../../domain/interpreter.ts';
@@ -75,7 +75,6 @@ describe('whatever happens and whatever the operator does', () => {
           const ancestors = ancestorsOf(plan.steps, id);
           expect(order.slice(0, index).filter((earlier) => ancestors.has(earlier))).toEqual([]);
         }
-        if (state.aborting === undefined) expect(order).toEqual([]);
         for (const step of plan.steps) {
           const isUndone = order.includes(step.id);
           const { isTouched } = progressOf(state, step.id);

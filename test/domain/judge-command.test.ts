@@ -67,6 +67,7 @@ function stateWith(
 
 describe('moments', () => {
   const approve = { kind: 'approve', parameters: { message: 'Go?', approvers: ['bob'], timeoutMs: 1 } };
+  // oxlint-disable-next-line unicorn/no-thenable -- a word of the runbook
   const hold = { kind: 'hold', parameters: { holdMs: 1, then: 'commit' } };
   const steps = [
     { id: 'claim', kind: 'claimEpoch' },

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { applyCommand } from '../../domain/apply-command.ts';
 import { isSettled, nextUndo, readySteps, undoEnded, undoStarted } from '../../domain/interpreter.ts';
 import { commandRefusal } from '../../domain/judge-command.ts';

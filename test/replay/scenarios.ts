@@ -12,7 +12,7 @@ export interface ReplayScenario {
   readonly plan: Plan;
   readonly policy?: Partial<CompiledPlan['policy']>;
   readonly script: ScriptedSteps;
-  operate?(run: StartedRun, execution: Execution): Promise<unknown>;
+  readonly operate?: (run: StartedRun, execution: Execution) => Promise<unknown>;
 }
 
 const said = { by: 'bob', reason: 'because' };
@@ -93,6 +93,7 @@ export const replayScenarios = (): { readonly [name: string]: ReplayScenario } =
     plan: testPlan(
       [
         { id: 'a' },
+        // oxlint-disable-next-line unicorn/no-thenable -- a word of the runbook
         { id: 'look', kind: 'hold', needs: ['a'], parameters: { holdMs: 300, then: 'roll back' } },
       ],
       { domain: 'rolled-back' },

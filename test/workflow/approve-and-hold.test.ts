@@ -128,6 +128,7 @@ const hold = (holdMs: number, then: 'commit' | 'roll back') => ({
   kind: 'hold',
   needs: ['a'],
   reversibility: 'forward-only' as const,
+  // oxlint-disable-next-line unicorn/no-thenable -- a word of the runbook
   parameters: { holdMs, then },
 });
 const held = (holdMs: number, then: 'commit' | 'roll back', domain: string) =>

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Json } from '../../domain/json.ts';
@@ -15,14 +15,16 @@ type HookAnswer = { readonly status?: number; readonly body: Json };
 /** A user's hook: a real HTTP server whose answers the test gives. */
 export async function startHookServer(answer: (call: HookCall) => Promise<HookAnswer> | HookAnswer) {
   const calls: HookCall[] = [];
-  const server = createServer(async (request, response) => {
+  const answerOne = async (request: IncomingMessage, response: ServerResponse) => {
     const body = JSON.parse(await text(request)) as HookCall['body'];
-    const call = { action: String(body.action), step: String(body.step), headers: request.headers, body };
+    const { action, step } = body as { readonly action: string; readonly step: string };
+    const call = { action, step, headers: request.headers, body };
     calls.push(call);
     const { status = 200, body: answered } = await answer(call);
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(typeof answered === 'string' ? answered : JSON.stringify(answered));
-  });
+  };
+  const server = createServer((request, response) => void answerOne(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {

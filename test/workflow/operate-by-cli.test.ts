@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -32,6 +33,11 @@ const asPrinted = (out: string, verb: string): string[] =>
   [...(new RegExp(`siteshift ${verb} .*`).exec(out)?.[0] ?? '').matchAll(/"[^"]*"|\S+/g)]
     .map(([word]) => (word === '"…"' ? 'because I say so' : word))
     .slice(1);
+const lossProof = {
+  what: 'candidate holds exactly the freeze position',
+  value: '0-11-4711',
+  source: 'billing-west',
+};
 const withoutTimes = (record: RunRecord) =>
   JSON.parse(
     JSON.stringify(record, (key, value: unknown) =>
@@ -70,6 +76,7 @@ test('a parked run names its answers, and the printed commands work as they stan
     details: ['needs acceptLoss: up to 3 are lost'],
   });
   const script = scriptedKinds({
+    'promote/billing': [testOutcome('done', 'billing-west is primary', { evidence: [lossProof] })],
     'promote/orders': [
       refusal,
       testOutcome('done', 'orders-west is primary', { durationsMs: { freezeToOpen: 31 } }),
@@ -82,9 +89,12 @@ test('a parked run names its answers, and the printed commands work as they stan
     expect(started.code).toBe(4);
     expect(started.out).toContain('parked    promote/orders: may lose 3 transactions');
 
-    expect(await say(...asPrinted(started.out, 'accept'))).toMatchObject({ code: 0, err: '' });
+    expect(await say(...asPrinted(started.out, 'accept'), '--by', 'carl')).toMatchObject({
+      code: 0,
+      err: '',
+    });
     const parked = await untilParked(say, id, 'verify/west-a');
-    expect(await say(...asPrinted(parked.out, 'skip'))).toMatchObject({ code: 0 });
+    expect(await say(...asPrinted(parked.out, 'skip'), '--by', 'carl')).toMatchObject({ code: 0 });
     const closed = await say('status', id, '--watch');
     expect(closed).toMatchObject({ code: 1 });
     expect(closed.out).toContain('completed with skips');
@@ -125,10 +135,9 @@ async function expectReports(say: Say, id: string) {
 
 /** Renews what test/report/ works on, without the names of the machine that it was made on. */
 function recordHistories(history: object): void {
-  const text = JSON.stringify(history, null, 1).replaceAll(
-    /"identity": "[^"]*"/g,
-    '"identity": "tester@machine"',
-  );
+  const text = JSON.stringify(history, null, 1)
+    .replaceAll(/"identity": "[^"]*"/g, '"identity": "tester@machine"')
+    .replaceAll(`@${hostname()}`, '@machine');
   writeFileSync('test/report/parked-run.history.json', `${text}\n`);
 }
 

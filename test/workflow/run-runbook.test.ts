@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import { type ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import type { RunRequest } from '../../domain/run.ts';
 import type { Plan } from '../../domain/plan.ts';
 import * as messages from '../../workflows/messages.ts';

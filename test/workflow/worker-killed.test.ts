@@ -116,14 +116,12 @@ test('a worker that dies right before and right after each effect finds what it 
   });
   const plan = testPlan([hookStep('a', hook.url)], { domain: 'stops' });
   const handle = await startPlan(plan, queue);
-  let isClosed = false;
-  const result = handle.result().finally(() => {
-    isClosed = true;
-  });
-  for (; !isClosed; await new Promise((resolve) => setTimeout(resolve, 100))) {
+  const isOpen = async () => (await handle.describe()).status.name === 'RUNNING';
+  while (await isOpen()) {
     if (!worker.alive()) await worker.restart();
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const record = await result;
+  const record = await handle.result();
   hook.close();
   expect(stops.map(({ marker }) => readFileSync(marker, 'utf8'))).toEqual(['1', '1']);
   expect(target.applied.get('a')).toBe(1);
