@@ -1,7 +1,8 @@
 import type { KubernetesObject } from './kubernetes-object.ts';
 
 const GROUP = 'lab.siteshift.test';
-export const NODE_POOLS_PATH = `/apis/${GROUP}/v1/nodepools`;
+export const NODE_POOL_API_VERSION = `${GROUP}/v1`;
+export const NODE_POOLS_PATH = `/apis/${NODE_POOL_API_VERSION}/nodepools`;
 /** Where pools live: not in a namespace that a backup of the platform holds. */
 export const NODE_POOLS_NAMESPACE = 'node-pools';
 
@@ -53,8 +54,15 @@ export const nodePoolDefinition: KubernetesObject = {
   },
 };
 
+/** Cluster API's annotation for how far an autoscaler may go: where others look for the quota of a pool. */
+const MAXIMUM_SIZE = 'cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size';
+
 /** A pool; scale it with `PATCH …/scale`. */
-export function nodePool(name: string, spec: Readonly<Record<string, unknown>>): KubernetesObject {
-  const metadata = { name, namespace: NODE_POOLS_NAMESPACE };
-  return { apiVersion: `${GROUP}/v1`, kind: 'NodePool', metadata, spec };
+export function nodePool(
+  name: string,
+  spec: { readonly replicas: number; readonly bootMs: number; readonly maxReplicas: number },
+): KubernetesObject {
+  const annotations = { [MAXIMUM_SIZE]: String(spec.maxReplicas) };
+  const metadata = { name, namespace: NODE_POOLS_NAMESPACE, annotations };
+  return { apiVersion: NODE_POOL_API_VERSION, kind: 'NodePool', metadata, spec };
 }

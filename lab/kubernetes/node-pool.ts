@@ -3,6 +3,9 @@ import type { KubernetesObject } from './kubernetes-object.ts';
 /** Label of every node that a pool made; its value is the pool's name. */
 export const POOL_LABEL = 'lab.siteshift.test/pool';
 
+/** What a node offers where the pool does not say. */
+export const NODE_CAPACITY = { cpu: '16', memory: '64Gi', pods: '110' } as const;
+
 /** A pool of nodes in the shape of Cluster API's MachineDeployment, on a pretended cloud. */
 export interface NodePool extends KubernetesObject {
   readonly spec: {
@@ -80,7 +83,7 @@ function unusedNames(pool: string, used: readonly string[], count: number): stri
 
 function nodeOf(pool: NodePool, name: string, region: string): KubernetesObject {
   const { deadReplicas = 0, template } = pool.spec;
-  const capacity = template?.capacity ?? { cpu: '16', memory: '64Gi', pods: '110' };
+  const capacity = template?.capacity ?? NODE_CAPACITY;
   const index = Number(name.slice(pool.metadata.name.length + 1));
   return {
     apiVersion: 'v1',

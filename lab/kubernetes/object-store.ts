@@ -11,7 +11,10 @@ export interface ObjectStore {
   /** http on loopback: there the AWS SDK sends plain signed bodies, without the chunk framing that stores trip over. */
   readonly url: string;
   readonly region: string;
+  /** Velero's bucket. */
   readonly bucket: string;
+  /** An empty bucket for a manifest store. */
+  readonly manifestBucket: string;
   readonly accessKey: string;
   readonly secretKey: string;
   /** Objects are files below this folder, one folder per bucket: made to be looked at, truncated and corrupted. */
@@ -30,8 +33,9 @@ export async function startObjectStore(options: {
   const folder = join(options.folder, 'buckets');
   const metadata = join(options.folder, 'metadata');
   rmSync(options.folder, { recursive: true, force: true });
-  const bucket = 'backups';
-  for (const made of [join(folder, bucket), metadata]) mkdirSync(made, { recursive: true });
+  const [bucket, manifestBucket] = ['backups', 'manifests'];
+  for (const made of [join(folder, bucket), join(folder, manifestBucket), metadata])
+    mkdirSync(made, { recursive: true });
   const [accessKey, secretKey] = [`lab${randomBytes(6).toString('hex')}`, randomBytes(24).toString('hex')];
   const url = `http://127.0.0.1:${port}`;
   const region = 'us-east-1';
@@ -59,6 +63,7 @@ export async function startObjectStore(options: {
     url,
     region,
     bucket,
+    manifestBucket,
     accessKey,
     secretKey,
     folder,

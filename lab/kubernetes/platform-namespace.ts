@@ -76,7 +76,7 @@ function roleAndBinding(name: string, namespace: string): KubernetesObject[] {
 function mesh(namespace: string): KubernetesObject[] {
   const networking = (kind: string) => make('networking.istio.io/v1', kind);
   const security = (kind: string) => make('security.istio.io/v1', kind);
-  const principals = ['cluster.local/ns/istio-system/sa/ingress-gateway'];
+  const principals = ['cluster.local/ns/istio-system/sa/istio-ingressgateway'];
   return [
     security('PeerAuthentication')('default', { spec: { mtls: { mode: 'STRICT' } } }, namespace),
     security('AuthorizationPolicy')('deny-all', { spec: {} }, namespace),

@@ -130,19 +130,7 @@ function knative(): KubernetesObject[] {
 
 function istio(): KubernetesObject[] {
   const into = 'istio-system';
-  const names = ['istiod', 'ingress-gateway', 'local-gateway'];
-  const gateways = names.slice(1).map((name, index) =>
-    make('networking.istio.io/v1', 'Gateway')(
-      name,
-      {
-        spec: {
-          selector: { istio: name },
-          servers: [{ port: { number: 80 + index, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
-        },
-      },
-      into,
-    ),
-  );
+  const names = ['istiod', 'istio-ingressgateway', 'knative-local-gateway'];
   const strict = { spec: { mtls: { mode: 'STRICT' } } };
   return [
     ...['istio', 'istio-sidecar-injector', 'istio-ca-root'].map((name) =>
@@ -150,7 +138,8 @@ function istio(): KubernetesObject[] {
     ),
     secret('istio-ca', { stringData: { 'ca.crt': 'lab', 'ca.key': 'lab' } }, into),
     ...parts({ into, names, image: 'registry.example/istio' }),
-    ...gateways,
+    gateway('knative-ingress-gateway', 'istio-ingressgateway', 80),
+    gateway('knative-local-gateway', 'knative-local-gateway', 8081),
     make('security.istio.io/v1', 'PeerAuthentication')('default', strict, into),
     make('telemetry.istio.io/v1', 'Telemetry')(
       'default',
@@ -158,6 +147,13 @@ function istio(): KubernetesObject[] {
       into,
     ),
   ];
+}
+
+/** Named as Knative names them. */
+function gateway(name: string, istio: string, number: number): KubernetesObject {
+  const servers = [{ port: { number, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }];
+  const body = { spec: { selector: { istio }, servers } };
+  return make('networking.istio.io/v1', 'Gateway')(name, body, 'knative-serving');
 }
 
 function monitoring(): KubernetesObject[] {

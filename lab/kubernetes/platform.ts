@@ -5,7 +5,6 @@ import { dailySchedule } from './backup.ts';
 import type { Cluster } from './cluster.ts';
 import { installDefinitions } from './install-definitions.ts';
 import { describeObject, type KubernetesObject } from './kubernetes-object.ts';
-import { TIER_LABEL } from './object-builder.ts';
 import { platformObjects } from './platform-objects.ts';
 import { DEMO_SERVICES, SERVICE_NAMESPACES, serviceObjects, type ServiceCounts } from './service-objects.ts';
 import { waitUntil } from './wait-until.ts';
@@ -39,30 +38,38 @@ export async function fillPlatform(
   return { platform, services };
 }
 
-/** Waits until every Deployment has its pods and every Knative Service says Ready. */
+/** Waits until every Deployment among the objects has its pods and every Knative Service says Ready. */
 export async function waitForServices(
   { api, name }: Pick<Cluster, 'api' | 'name'>,
   services: readonly KubernetesObject[],
   withinMs: number,
 ): Promise<void> {
-  const wanted = services.filter((object) => lister(object) !== undefined).map(describeObject);
   await waitUntil({ what: `services of ${name} ready`, withinMs, everyMs: 500 }, async () => {
-    const ready = new Set([...(await readyDeployments(api)), ...(await readyKnativeServices(api))]);
-    const missing = wanted.filter((one) => !ready.has(one));
+    const missing = await unreadyServices(api, services);
     if (missing.length > 0) {
-      throw new Error(`${missing.length} of ${wanted.length} not ready: ${missing.slice(0, 5).join(', ')}…`);
+      throw new Error(`${missing.length} not ready: ${missing.slice(0, 5).join(', ')}…`);
     }
   });
+}
+
+/** Those of the Deployments and Knative Services that are not ready now; other kinds just are. */
+export async function unreadyServices(
+  api: ApiClient,
+  services: readonly KubernetesObject[],
+): Promise<readonly string[]> {
+  const wanted = services.filter(becomesReady).map(describeObject);
+  const ready = new Set([...(await readyDeployments(api)), ...(await readyKnativeServices(api))]);
+  return wanted.filter((one) => !ready.has(one));
 }
 
 const DEPLOYMENTS = '/apis/apps/v1/deployments';
 const KNATIVE_SERVICES = '/apis/serving.knative.dev/v1/services';
 
-/** Only these two kinds become ready; a ConfigMap just is. */
-function lister({ apiVersion, kind }: KubernetesObject): string | undefined {
-  if (apiVersion === 'apps/v1' && kind === 'Deployment') return DEPLOYMENTS;
-  if (apiVersion === 'serving.knative.dev/v1' && kind === 'Service') return KNATIVE_SERVICES;
-  return undefined;
+function becomesReady({ apiVersion, kind }: KubernetesObject): boolean {
+  return (
+    (apiVersion === 'apps/v1' && kind === 'Deployment') ||
+    (apiVersion === 'serving.knative.dev/v1' && kind === 'Service')
+  );
 }
 
 interface Observed extends KubernetesObject {
@@ -75,19 +82,16 @@ interface Observed extends KubernetesObject {
 }
 
 async function readyDeployments(api: ApiClient): Promise<string[]> {
-  return (await serviceTier(api, DEPLOYMENTS))
+  return (await listObserved(api, DEPLOYMENTS))
     .filter(({ spec, status }) => (status?.availableReplicas ?? 0) >= (spec.replicas ?? 1))
     .map((object) => describeObject({ ...object, kind: 'Deployment' }));
 }
 
 async function readyKnativeServices(api: ApiClient): Promise<string[]> {
-  return (await serviceTier(api, KNATIVE_SERVICES))
+  return (await listObserved(api, KNATIVE_SERVICES))
     .filter(({ metadata, status }) => status?.observedGeneration === metadata['generation'])
     .filter(({ status }) => status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True'))
     .map((object) => describeObject({ ...object, kind: 'Service' }));
 }
 
-const serviceTier = async (api: ApiClient, path: string) =>
-  (await api.list(
-    `${path}?labelSelector=${encodeURIComponent(`${TIER_LABEL}=service`)}`,
-  )) as readonly Observed[];
+const listObserved = async (api: ApiClient, path: string) => (await api.list(path)) as readonly Observed[];

@@ -19,6 +19,9 @@ export const DEMO_SERVICES: ServiceCounts = {
 
 const AREAS = ['cart', 'catalog', 'checkout', 'design', 'identity', 'orders', 'render', 'search'] as const;
 
+/** Where users come in. */
+export const PUBLIC_GATEWAY = 'knative-serving/knative-ingress-gateway';
+
 /** Namespaces that the services are spread over. */
 export const SERVICE_NAMESPACES: readonly string[] = AREAS.map((area) => `shop-${area}`);
 
@@ -43,8 +46,14 @@ function each(count: number, build: (place: Place) => KubernetesObject): Kuberne
   return numbered(count).map((_, position) => {
     const area = AREAS[position % AREAS.length] ?? AREAS[0];
     const index = String(Math.floor(position / AREAS.length) + 1).padStart(2, '0');
-    return build({ area, namespace: `shop-${area}`, index });
+    return ofService(`${area}-${index}`, build({ area, namespace: `shop-${area}`, index }));
   });
+}
+
+/** The label by which delivery tools group what belongs to one service. */
+function ofService(service: string, object: KubernetesObject): KubernetesObject {
+  const labels = { ...object.metadata.labels, 'app.kubernetes.io/instance': service };
+  return { ...object, metadata: { ...object.metadata, labels } };
 }
 
 function configMap({ area, namespace, index }: Place): KubernetesObject {
@@ -97,13 +106,13 @@ function knativeService({ area, namespace, index }: Place): KubernetesObject {
 function virtualService({ area, namespace, index }: Place): KubernetesObject {
   const name = `${area}-${index}`;
   const authority = `${name}.${namespace}.svc.cluster.local`;
-  const destination = { host: 'local-gateway.istio-system.svc.cluster.local', port: { number: 80 } };
+  const destination = { host: 'knative-local-gateway.istio-system.svc.cluster.local', port: { number: 80 } };
   return make('networking.istio.io/v1', 'VirtualService')(
     name,
     {
       spec: {
         hosts: [`${name}.shop.example`],
-        gateways: ['istio-system/ingress-gateway'],
+        gateways: [PUBLIC_GATEWAY],
         http: [{ name: 'all', rewrite: { authority }, route: [{ destination, weight: 100 }] }],
       },
     },
