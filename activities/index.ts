@@ -1,3 +1,5 @@
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
+import type { FailureName } from '../domain/failures.ts';
 import type { Json } from '../domain/json.ts';
 import { claimEpoch } from './claim-epoch.ts';
 import { fenceUnits } from './fence-units.ts';
@@ -23,6 +25,7 @@ export type Activities = { readonly [kind: string]: StepActivity } & {
   readonly observeTopology: ObserveTopology;
   readonly compilePlan: CompilePlan;
   readonly describeHolder: DescribeHolder;
+  readonly default: () => Promise<never>;
 };
 
 export function createActivities({ files, surroundings }: ActivityDependencies): Activities {
@@ -41,5 +44,13 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
     observeTopology: observeTopologyWith(files, surroundings),
     compilePlan: compilePlanFrom(files),
     describeHolder,
+    default: unknownStepKind,
   } as Activities;
+}
+
+/** Taken for every type that is not registered: a newer worker may be about to come, so it is tried again. */
+async function unknownStepKind(): Promise<never> {
+  const type: FailureName = 'UnknownStepKind';
+  const message = `this worker knows no step kind ${activityInfo().activityType}: it is older than the plan`;
+  throw ApplicationFailure.create({ type, message, nonRetryable: false });
 }
