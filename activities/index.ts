@@ -4,7 +4,9 @@ import type { Json } from '../domain/json.ts';
 import { claimEpoch } from './claim-epoch.ts';
 import { fenceUnits } from './fence-units.ts';
 import { openUnits } from './open-units.ts';
+import { applyManifests } from './apply-manifests.ts';
 import { callHook } from './call-hook.ts';
+import { captureManifests } from './capture-manifests.ts';
 import { compilePlanFrom, type CompilePlan } from './compile-plan.ts';
 import type { StepKind } from './define-step.ts';
 import { describeHolder, type DescribeHolder } from './describe-holder.ts';
@@ -12,6 +14,9 @@ import { observeTopologyWith, type ObserveTopology } from './observe-topology.ts
 import { pushDatasource } from './push-datasource.ts';
 import { verifyEndpoint } from './verify-endpoint.ts';
 import { promoteDatabase } from './promote-database.ts';
+import { restoreBackup } from './restore-backup.ts';
+import { scaleOutNodes } from './scale-out-nodes.ts';
+import { shiftMesh } from './shift-mesh.ts';
 import type { SourceFiles } from './read-sources.ts';
 import { stepActivity, type StepActivity, type StepSurroundings } from './step-activity.ts';
 
@@ -41,6 +46,11 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
     ...activity(openUnits),
     ...activity(verifyEndpoint),
     ...activity(callHook),
+    ...activity(scaleOutNodes),
+    ...activity(restoreBackup),
+    ...activity(applyManifests),
+    ...activity(shiftMesh),
+    ...activity(captureManifests),
     observeTopology: observeTopologyWith(files, surroundings),
     compilePlan: compilePlanFrom(files),
     describeHolder,

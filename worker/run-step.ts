@@ -1,8 +1,14 @@
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { applyManifests } from '../activities/apply-manifests.ts';
+import { captureManifests } from '../activities/capture-manifests.ts';
 import { callHook } from '../activities/call-hook.ts';
 import { runStep, type StepKind } from '../activities/define-step.ts';
 import { promoteDatabase } from '../activities/promote-database.ts';
+import { restoreBackup } from '../activities/restore-backup.ts';
+import { scaleOutNodes } from '../activities/scale-out-nodes.ts';
+import { shiftMesh } from '../activities/shift-mesh.ts';
+import { pushDatasource } from '../activities/push-datasource.ts';
 import { resolveSecret } from '../activities/secrets.ts';
 import type { StepTools } from '../activities/tools.ts';
 import type { Json } from '../domain/json.ts';
@@ -25,7 +31,13 @@ const run =
 
 const kinds: { readonly [kind: string]: Run } = {
   [promoteDatabase.kind]: run(promoteDatabase),
+  [pushDatasource.kind]: run(pushDatasource),
   [callHook.kind]: run(callHook),
+  [applyManifests.kind]: run(applyManifests),
+  [captureManifests.kind]: run(captureManifests),
+  [restoreBackup.kind]: run(restoreBackup),
+  [scaleOutNodes.kind]: run(scaleOutNodes),
+  [shiftMesh.kind]: run(shiftMesh),
 };
 
 const redaction = createRedaction();

@@ -46,6 +46,8 @@ export interface KubernetesClient {
 }
 
 const ATTEMPT_MS = 30_000;
+/** How long after the last broken connection a server may still be loading its roles. */
+const RECOVERY_MS = 120_000;
 
 export function makeClient(name: string, access: ClusterAccess, inFlight: number): KubernetesClient {
   // One Agent for all: client-node would open one TLS connection per request. HTTP/1.1 on purpose: with HTTP/2 all
@@ -58,6 +60,7 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
     connect: { ...access.tls, timeout: 5_000 },
   });
   let busy = 0;
+  let troubledAt = -Infinity;
 
   async function attempt({ method, path, body, contentType, accept, timeoutMs, signal }: ApiCall) {
     const limits = AbortSignal.timeout(timeoutMs ?? ATTEMPT_MS);
@@ -101,9 +104,18 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
         trouble = { error, class: 'passing' };
       }
       if (trouble.class === 'busy') busy += 1;
+      if (trouble.class === 'passing') troubledAt = Date.now();
+      // A server that has just come back knows no roles yet: then even "forbidden" is a matter of time.
+      const isBack = trouble.class === 'doubtful' && Date.now() - troubledAt < RECOVERY_MS;
       if (wanted.patience === 'once') throw trouble.error;
       const wait = nextAttemptIn(
-        { ...trouble, attempt: count, elapsedMs: Date.now() - startedAt, random: Math.random() },
+        {
+          ...trouble,
+          ...(isBack ? { class: 'passing' } : {}),
+          attempt: count,
+          elapsedMs: Date.now() - startedAt,
+          random: Math.random(),
+        },
         wanted.patience ?? usualPatience,
       );
       if (wait === undefined) throw trouble.error;

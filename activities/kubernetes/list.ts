@@ -11,10 +11,13 @@ interface Page {
 export interface ListOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
+  /** Names, labels and annotations without the rest: a fraction of the bytes. */
+  readonly metadataOnly?: boolean;
   readonly signal?: AbortSignal;
 }
 
 const PAGE = 500;
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 /** How often a list is begun anew because the server forgot its place in it. */
 const RESTARTS = 3;
 
@@ -36,6 +39,7 @@ export async function forEachObject(
       const page = await client.call<Page>({
         method: 'GET',
         path: `${collectionPath(resource, options.namespace)}?${query(options, place)}`,
+        ...(options.metadataOnly === true ? { accept: METADATA_ONLY } : {}),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
       for (const item of page.items) visit({ ...item, apiVersion, kind });

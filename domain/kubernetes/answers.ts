@@ -85,7 +85,7 @@ export interface Patience {
 }
 
 /** An API server that was killed is back within half a minute or is not coming back by itself. */
-export const usualPatience: Patience = { busyMs: 120_000, passingMs: 60_000, doubtfulMs: 10_000 };
+export const usualPatience: Patience = { busyMs: 120_000, passingMs: 60_000, doubtfulMs: 5_000 };
 
 /**
  * ms until the next attempt, or undefined to give up.

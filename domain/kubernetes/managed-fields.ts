@@ -35,12 +35,11 @@ export function unionOfFields(first: Fields, second: Fields): Fields {
   return union;
 }
 
-/** The labels that say where an object came from stay when we apply: nobody owns them. */
+/** The labels that say where an object came from stay when we apply: nobody owns them, nor the mapping they stand in. */
 function withoutVeleroLabels(fields: Fields): Fields {
-  const labels = fields['f:metadata']?.['f:labels'];
+  const { 'f:labels': labels, ...metadata } = fields['f:metadata'] ?? {};
   if (labels === undefined) return fields;
-  const kept = Object.fromEntries(
-    Object.entries(labels).filter(([path]) => !path.startsWith('f:velero.io/')),
-  );
-  return { ...fields, 'f:metadata': { ...fields['f:metadata'], 'f:labels': kept } };
+  const kept = Object.entries(labels).filter(([path]) => path !== '.' && !path.startsWith('f:velero.io/'));
+  const inner = kept.length === 0 ? metadata : { ...metadata, 'f:labels': Object.fromEntries(kept) };
+  return { ...fields, 'f:metadata': inner };
 }

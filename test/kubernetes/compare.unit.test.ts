@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compare } from '../../domain/kubernetes/compare.ts';
 import { covers } from '../../domain/kubernetes/covers.ts';

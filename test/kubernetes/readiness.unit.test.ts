@@ -15,7 +15,7 @@ const generation = '{metadata: {generation: 3}';
 const condition = (type: string, status: string, reason = '') =>
   `{type: ${type}, status: "${status}", reason: "${reason}"}`;
 
-type Row = readonly [what: string, object: KubernetesObject, state: string, because?: string | RegExp];
+type Row = [what: string, object: KubernetesObject, state: string, because?: string | RegExp];
 
 const deployments: readonly Row[] = [
   [
@@ -356,16 +356,18 @@ const general: readonly Row[] = [
   ],
 ];
 
-describe.each([
-  ['Deployment', deployments],
-  ['StatefulSet', statefulSets],
-  ['CustomResourceDefinition', definitions],
-  ['Pod', pods],
-  ['Knative', knatives],
-  ['other kinds', others],
-  ['any kind', general],
-] as const)('%s', (_, rows) => {
-  it.each(rows)('%s', (_, given, state, because) => {
+const tables: Readonly<Record<string, readonly Row[]>> = {
+  Deployment: deployments,
+  StatefulSet: statefulSets,
+  CustomResourceDefinition: definitions,
+  Pod: pods,
+  Knative: knatives,
+  'other kinds': others,
+  'any kind': general,
+};
+
+describe.each(Object.entries(tables))('%s', (_, rows) => {
+  it.each([...rows])('%s', (...[, given, state, because]: Row) => {
     const verdict = readinessOf(given, now);
     expect(verdict.state).toBe(state);
     if (because !== undefined) expect(verdict.because).toMatch(because);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   classifyAnswer,
@@ -182,11 +182,9 @@ describe('answers', () => {
         fc.integer({ min: 1, max: 50 }),
         (retryAfterMs, elapsedMs, attempt) => {
           const wait = nextAttemptIn({ class: 'busy', attempt, elapsedMs, retryAfterMs, random: 0.5 });
-          if (wait === undefined) expect(elapsedMs + Math.max(retryAfterMs, 3_000)).toBeGreaterThan(100_000);
-          else {
-            expect(wait).toBeGreaterThanOrEqual(retryAfterMs);
-            expect(elapsedMs + wait).toBeLessThanOrEqual(120_000);
-          }
+          const isGivenUp = elapsedMs + Math.max(retryAfterMs, 3_000) > 120_000;
+          const isWaiting = wait !== undefined && wait >= retryAfterMs && elapsedMs + wait <= 120_000;
+          expect(isWaiting || (wait === undefined && isGivenUp)).toBe(true);
         },
       ),
     );

@@ -1,0 +1,171 @@
+import { findingsOf } from '../domain/kubernetes/manifest-findings.ts';
+import type { KubernetesObject } from '../domain/kubernetes/object.ts';
+import type { CaptureManifestsParameters } from '../domain/kubernetes/parameters.ts';
+import { gatherServices } from '../domain/kubernetes/services.ts';
+import { judgeCapture, type Capture } from '../domain/kubernetes/store-records.ts';
+import type { Decision, StepInput } from '../domain/step.ts';
+import { StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
+import { clientOf } from './kubernetes/client.ts';
+import { discoveryOf } from './kubernetes/discovery.ts';
+import { readStamp } from './kubernetes/epoch-stamp.ts';
+import { forEachObject } from './kubernetes/list.ts';
+import { openStore } from './kubernetes/manifest-store.ts';
+import type { StepTools } from './tools.ts';
+
+type Input = StepInput<CaptureManifestsParameters>;
+const SHOWN = 20;
+
+/** What captureManifests saw on the cluster and in the store. */
+export type CaptureObserved = {
+  readonly cluster: string;
+  readonly store: string;
+  /** Epoch that the cluster holds; 0 before the first failover. */
+  readonly epoch: number;
+  readonly storeEpoch: number;
+  readonly storeSequence: number;
+  readonly services: number;
+  readonly stored: number;
+  readonly objects: number;
+  readonly changed: number;
+  readonly gone: readonly string[];
+  readonly goneTotal: number;
+  /** Objects that are not stored, and why. */
+  readonly leftOut: readonly string[];
+  readonly leftOutTotal: number;
+  /** Why nothing may be written; empty when it may. */
+  readonly stale: string;
+};
+
+/** Records the newest manifest of each service from a cluster; started by a schedule every few minutes. */
+export const captureManifests: StepKind<CaptureManifestsParameters, CaptureObserved> = {
+  kind: 'captureManifests',
+  observe,
+  decide,
+  apply,
+  verify,
+};
+
+interface Looked {
+  readonly capture: Capture;
+  readonly leftOut: readonly string[];
+}
+const looks = new WeakMap<Input, Promise<Looked>>();
+function look(input: Input, tools: StepTools): Promise<Looked> {
+  const looked = looks.get(input) ?? lookAtCluster(input, tools);
+  looks.set(input, looked);
+  return looked;
+}
+
+async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<Looked> {
+  const { clusterName, cluster, services, domain } = parameters;
+  const client = await clientOf(clusterName, cluster, tools);
+  const capturedAt = tools.now(); // from the start: what changes while we look belongs to the next capture
+  const stamp = await readStamp(client, domain);
+  const objects: KubernetesObject[] = [];
+  for (const { apiVersion, kind } of services.kinds) {
+    const resource = await discoveryOf(client).find(apiVersion, kind);
+    if (resource === undefined) continue; // a cluster without Knative has no Knative Services
+    await forEachObject(
+      client,
+      resource,
+      { labelSelector: services.selector, signal: tools.signal },
+      (object) => {
+        objects.push(object);
+      },
+    );
+  }
+  const leftOut: string[] = [];
+  const gathered = new Map<string, readonly KubernetesObject[]>();
+  for (const [service, members] of gatherServices(objects, services)) {
+    const good = members.filter((object) => {
+      const findings = findingsOf(object, service);
+      leftOut.push(...findings.map(({ object: name, problem }) => `${name}: ${problem}`));
+      return findings.length === 0;
+    });
+    if (good.length > 0) gathered.set(service, good);
+  }
+  return {
+    capture: { cluster: clusterName, epoch: stamp?.epoch ?? 0, capturedAt, services: gathered },
+    leftOut,
+  };
+}
+
+async function observe(input: Input, tools: StepTools): Promise<CaptureObserved> {
+  const { parameters } = input;
+  const [{ capture, leftOut }, store] = await Promise.all([
+    look(input, tools),
+    openStore(parameters.store, tools),
+  ]);
+  const head = await store.head();
+  const verdict = judgeCapture(head, capture);
+  const { changed, gone } = verdict.kind === 'write' ? verdict : { changed: [], gone: [] };
+  return {
+    cluster: parameters.clusterName,
+    store: parameters.storeName,
+    epoch: capture.epoch,
+    storeEpoch: head.epoch,
+    storeSequence: head.sequence,
+    services: capture.services.size,
+    stored: Object.keys(head.services).length,
+    objects: [...capture.services.values()].reduce((sum, { length }) => sum + length, 0),
+    changed: changed.length,
+    gone: gone.slice(0, SHOWN),
+    goneTotal: gone.length,
+    leftOut: leftOut.slice(0, SHOWN),
+    leftOutTotal: leftOut.length,
+    stale: verdict.kind === 'stale' ? verdict.because : '',
+  };
+}
+
+/** A cluster that is dying shows fewer and fewer objects; that must not empty the store that is to replace it. */
+const FEW_GONE = 5;
+
+function decide(observed: CaptureObserved, { overrides }: Input): Decision {
+  const { cluster, store, stale, changed, goneTotal, services, stored, storeSequence } = observed;
+  if (stale !== '') return { kind: 'refuse', reasons: [stale] };
+  if (goneTotal > Math.max(FEW_GONE, stored / 4) && overrides?.['acceptGone'] === undefined) {
+    const first = observed.gone.slice(0, 5).join(', ');
+    return {
+      kind: 'refuse',
+      reasons: [
+        `${cluster} lacks ${goneTotal} of the ${stored} services in ${store} (${first}…): accept acceptGone if they were removed on purpose`,
+      ],
+    };
+  }
+  if (changed === 0 && goneTotal === 0 && observed.epoch === observed.storeEpoch && storeSequence > 0) {
+    return {
+      kind: 'already',
+      because: `${store}: all ${services} services of ${cluster} are stored as they are`,
+    };
+  }
+  return {
+    kind: 'apply',
+    will: [`${store}: store ${changed} changed services of ${cluster}, drop ${goneTotal}`],
+  };
+}
+
+async function apply(input: Input, _: CaptureObserved, tools: StepTools): Promise<Applied> {
+  const { capture, leftOut } = await look(input, tools);
+  const store = await openStore(input.parameters.store, tools);
+  await tools.reached('captureManifests:record:before');
+  const verdict = await store.record(capture);
+  await tools.reached('captureManifests:record:after');
+  if (verdict.kind === 'stale') throw new StepRefused([verdict.because]);
+  const changed = verdict.kind === 'write' ? verdict.changed : [];
+  return {
+    details: [
+      `version ${verdict.head.epoch}.${verdict.head.sequence}: ${changed.slice(0, SHOWN).join(', ') || 'nothing changed'}`,
+    ],
+    leftToDo: leftOut.slice(0, SHOWN),
+  };
+}
+
+async function verify(input: Input, tools: StepTools): Promise<Verified<CaptureObserved>> {
+  const observed = await observe(input, tools);
+  const { cluster, store, services, stored, changed, goneTotal, leftOutTotal } = observed;
+  const ok = changed === 0 && goneTotal === 0 && stored >= services;
+  const summary = ok
+    ? `${store}: ${services} services of ${cluster} stored, ${leftOutTotal} objects left out`
+    : `${store}: expected ${services} services of ${cluster}, seen ${stored}, ${changed} of them different`;
+  return { ok, observed, summary };
+}

@@ -1,0 +1,41 @@
+import { chooseBackups, type BackupFacts, type Rejected } from '../../domain/kubernetes/backup-choice.ts';
+import { isRestored } from '../../domain/kubernetes/restore-plan.ts';
+import type { RestoreBackupParameters } from '../../domain/kubernetes/parameters.ts';
+import { readArchive, readBackups, type BackupObject } from './backups.ts';
+import type { Bucket } from './s3.ts';
+
+export interface ReadableBackup {
+  readonly facts: BackupFacts;
+  /** Everything in it. */
+  readonly objects: readonly BackupObject[];
+  /** What a restore has to bring. */
+  readonly wanted: readonly BackupObject[];
+}
+
+export interface BackupSearch {
+  readonly chosen: ReadableBackup | undefined;
+  readonly rejected: readonly Rejected[];
+}
+
+/** The newest backup that is good by policy and whose archive can be read to its end; broken ones are passed over. */
+export async function findBackup(
+  bucket: Bucket,
+  parameters: Pick<RestoreBackupParameters, 'location' | 'clusterName' | 'serviceSelector'>,
+  options: { readonly nowMs: number; readonly acceptOld: boolean },
+): Promise<BackupSearch> {
+  const { location, clusterName, serviceSelector } = parameters;
+  const backups = await readBackups(bucket);
+  const { good, rejected } = chooseBackups(backups, location, { ...options, target: clusterName });
+  const broken: Rejected[] = [];
+  for (const facts of good) {
+    try {
+      const objects = await readArchive(bucket, facts.name);
+      const wanted = objects.filter((item) => isRestored(item, serviceSelector));
+      return { chosen: { facts, objects, wanted }, rejected: [...broken, ...rejected] };
+    } catch (error) {
+      if (!(error instanceof Error) || !/corrupted|is missing/.test(error.message)) throw error;
+      broken.push({ name: facts.name, because: error.message });
+    }
+  }
+  return { chosen: undefined, rejected: [...broken, ...rejected] };
+}

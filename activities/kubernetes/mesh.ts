@@ -1,0 +1,82 @@
+import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
+import { clusterLocal, meshManager, visibilityLabel } from '../../domain/kubernetes/virtual-service.ts';
+import { hasCode } from './api-error.ts';
+import type { KubernetesClient } from './client.ts';
+import { collectionPath, objectPath, type Resource } from './discovery.ts';
+import { listObjects } from './list.ts';
+import { readObject } from './read-object.ts';
+
+export const virtualServices: Resource = {
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'VirtualService',
+  plural: 'virtualservices',
+  namespaced: true,
+};
+const knativeServices: Resource = {
+  apiVersion: 'serving.knative.dev/v1',
+  kind: 'Service',
+  plural: 'services',
+  namespaced: true,
+};
+
+export const listVirtualServices = (client: KubernetesClient): Promise<readonly KubernetesObject[]> =>
+  listObjects(client, virtualServices);
+
+export const readKnativeService = (
+  client: KubernetesClient,
+  namespace: string,
+  name: string,
+): Promise<KubernetesObject | undefined> =>
+  readObject(client, objectPath(knativeServices, { metadata: { namespace, name } }));
+
+/** Takes a Knative Service off the public gateway (or puts its label back as it was: empty = none). */
+export async function setVisibility(
+  client: KubernetesClient,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  visibility: string = clusterLocal,
+): Promise<void> {
+  const labels = { [visibilityLabel]: visibility === '' ? null : visibility };
+  await client.call({
+    method: 'PATCH',
+    path: `${objectPath(knativeServices, { metadata: { namespace, name } })}?fieldManager=${meshManager}`,
+    body: JSON.stringify({ metadata: { labels } }),
+    contentType: 'application/merge-patch+json',
+  });
+}
+
+/** Applies a VirtualService under the mesh's own manager; the route of a host is ours, whoever wrote it before. */
+export async function applyRoute(client: KubernetesClient, object: KubernetesObject): Promise<void> {
+  await client.call({
+    method: 'PATCH',
+    path: `${objectPath(virtualServices, object)}?fieldManager=${meshManager}&force=true`,
+    body: JSON.stringify(object),
+    contentType: 'application/apply-patch+yaml',
+  });
+}
+
+/** Puts a VirtualService back exactly as it was, metadata of the cluster aside. */
+export async function replaceRoute(client: KubernetesClient, former: KubernetesObject): Promise<void> {
+  const path = objectPath(virtualServices, former);
+  const live = await readObject(client, path);
+  const { resourceVersion } = live?.metadata ?? {};
+  const object = {
+    ...former,
+    metadata: { ...former.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
+  };
+  await client.call({
+    method: live === undefined ? 'POST' : 'PUT',
+    path: live === undefined ? collectionPath(virtualServices, former.metadata.namespace) : path,
+    body: JSON.stringify(object),
+  });
+}
+
+export async function removeRoute(
+  client: KubernetesClient,
+  at: { readonly name: string; readonly namespace: string },
+): Promise<void> {
+  try {
+    await client.call({ method: 'DELETE', path: objectPath(virtualServices, { metadata: at }) });
+  } catch (error) {
+    if (!hasCode(error, 404)) throw error;
+  }
+}

@@ -1,0 +1,147 @@
+import { decideRestore, type BackupObserved } from '../domain/kubernetes/decide-restore.ts';
+import type { RestoreBackupParameters } from '../domain/kubernetes/parameters.ts';
+import { itemKey } from '../domain/kubernetes/restore-plan.ts';
+import { describeMessages, realErrors } from '../domain/kubernetes/restore-results.ts';
+import type { StepInput } from '../domain/step.ts';
+import { StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
+import { findBackup, type BackupSearch } from './kubernetes/backup-content.ts';
+import type { BackupObject } from './kubernetes/backups.ts';
+import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
+import { claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
+import { installDefinitions } from './kubernetes/install-definitions.ts';
+import { findMissing } from './kubernetes/presence.ts';
+import { runRestore } from './kubernetes/run-restore.ts';
+import { openBucket } from './kubernetes/s3.ts';
+import { readRestoreMessages, veleroOf } from './kubernetes/velero.ts';
+import type { StepTools } from './tools.ts';
+
+type Input = StepInput<RestoreBackupParameters>;
+const SHOWN = 20;
+
+/** Restores what a cluster lacks of the newest good backup, through Velero. */
+export const restoreBackup: StepKind<RestoreBackupParameters, BackupObserved> = {
+  kind: 'restoreBackup',
+  waitMs: 180_000, // Velero may lose a whole minute's tick after its own start
+  observe,
+  decide: (observed, input) => decideRestore(observed, input),
+  apply,
+  verify,
+};
+
+/** One attempt works with one backup, however many newer ones appear meanwhile. */
+const searches = new WeakMap<Input, Promise<BackupSearch>>();
+function search(input: Input, tools: StepTools): Promise<BackupSearch> {
+  const { style, overrides, parameters } = input;
+  const acceptOld = style === 'forced' || overrides?.['acceptOldBackup'] !== undefined;
+  const searched =
+    searches.get(input) ??
+    openBucket(parameters.location, tools).then((bucket) =>
+      findBackup(bucket, parameters, { nowMs: tools.now(), acceptOld }),
+    );
+  searches.set(input, searched);
+  return searched;
+}
+
+async function observe(input: Input, tools: StepTools): Promise<BackupObserved> {
+  const { clusterName, cluster } = input.parameters;
+  const client = await clientOf(clusterName, cluster, tools);
+  const velero = veleroOf(client, cluster);
+  const [{ chosen, rejected }, location, stamp] = await Promise.all([
+    search(input, tools),
+    velero.location(),
+    readStamp(client, input.operation.domain),
+  ]);
+  const { missing, unknown } = await findMissing(client, chosen?.wanted ?? [], tools.signal);
+  return {
+    cluster: clusterName,
+    stamp: stamp ?? null,
+    location,
+    backup:
+      chosen === undefined
+        ? null
+        : {
+            name: chosen.facts.name,
+            startedAt: chosen.facts.startedAt,
+            ageMs: tools.now() - chosen.facts.startedAt,
+            cluster: chosen.facts.cluster,
+            items: chosen.facts.items,
+          },
+    rejected: rejected.slice(0, SHOWN).map(({ name, because }) => `${name}: ${because}`),
+    isSynced: chosen !== undefined && (await velero.knowsBackup(chosen.facts.name)),
+    wanted: chosen?.wanted.length ?? 0,
+    missing: missing.length,
+    firstMissing: missing.slice(0, SHOWN).map(itemKey),
+    missingByResource: countBy(missing),
+    unknownResources: unknown,
+  };
+}
+
+function countBy(items: readonly BackupObject[]): Readonly<Record<string, number>> {
+  const groups = Map.groupBy(items, ({ resource }) => resource);
+  return Object.fromEntries([...groups].map(([resource, members]) => [resource, members.length]));
+}
+
+async function apply(input: Input, _: BackupObserved, tools: StepTools): Promise<Applied> {
+  const { parameters, operation } = input;
+  const { clusterName, cluster, location } = parameters;
+  const client = await clientOf(clusterName, cluster, tools);
+  const { chosen } = await search(input, tools);
+  if (chosen === undefined) throw new StepRefused([`${clusterName}: no backup is good enough to restore`]);
+  await claimStamp(client, operation);
+  const startedAt = tools.now();
+  const definitions = await installMissing(client, chosen.objects, input, tools);
+  const definitionsMs = tools.now() - startedAt;
+  const { missing } = await findMissing(client, chosen.wanted, tools.signal);
+  if (missing.length === 0) return { details: definitions, durationsMs: { definitions: definitionsMs } };
+  const backup = chosen.facts.name;
+  const velero = veleroOf(client, cluster);
+  const { restore, attempts } = await runRestore(velero, { operation, parameters, backup, missing, tools });
+  const messages = await readRestoreMessages(await openBucket(location, tools), restore.name);
+  return {
+    durationsMs: { definitions: definitionsMs, restore: tools.now() - startedAt - definitionsMs },
+    evidence: [
+      { what: 'backup', value: { ...chosen.facts }, source: `bucket ${location.bucket}` },
+      { what: 'restore', value: { ...restore, attempts }, source: `Velero on ${clusterName}` },
+    ],
+    details: [
+      ...definitions,
+      `${restore.name}: ${restore.phase}, ${restore.items} of ${restore.total} items in attempt ${attempts}`,
+      ...(messages === undefined ? ['its results file is not in the bucket'] : describeMessages(messages)),
+    ],
+    leftToDo: (messages === undefined ? [] : realErrors(messages))
+      .slice(0, SHOWN)
+      .map(({ where, text }) => `restore, ${where}: ${text.slice(0, 300)}`),
+  };
+}
+
+/** Definitions go first and by our own hand: Velero waits for each of them, a minute for a hundred. */
+async function installMissing(
+  client: KubernetesClient,
+  objects: readonly BackupObject[],
+  { operation }: Input,
+  tools: StepTools,
+): Promise<readonly string[]> {
+  const defined = objects.filter(
+    ({ resource }) => resource === 'customresourcedefinitions.apiextensions.k8s.io',
+  );
+  const { missing } = await findMissing(client, defined, tools.signal);
+  if (missing.length === 0) return [];
+  await tools.reached('restoreBackup:definitions:before');
+  await installDefinitions(
+    client,
+    missing.map(({ object }) => object),
+    { operation, tools },
+  );
+  await tools.reached('restoreBackup:definitions:after');
+  return [`${missing.length} definitions installed that the standby should have had before`];
+}
+
+async function verify(input: Input, tools: StepTools): Promise<Verified<BackupObserved>> {
+  const observed = await observe(input, tools);
+  const { cluster, backup, wanted, missing, firstMissing } = observed;
+  const summary =
+    missing === 0
+      ? `${cluster}: all ${wanted} objects of backup ${backup?.name} are there`
+      : `${cluster}: expected all ${wanted} objects of backup ${backup?.name}, seen ${wanted - missing}; missing: ${firstMissing.slice(0, 5).join(', ')}`;
+  return { ok: missing === 0, observed, summary };
+}

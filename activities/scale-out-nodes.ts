@@ -1,0 +1,154 @@
+import { decideScale } from '../domain/kubernetes/decide-scale.ts';
+import { describeMissing, quorumOf, type PoolObserved } from '../domain/kubernetes/nodes.ts';
+import type { ScaleOutNodesParameters } from '../domain/kubernetes/parameters.ts';
+import type { StepInput } from '../domain/step.ts';
+import { callHttp } from './call-json.ts';
+import { StepFailed, type Applied, type StepKind, type Verified } from './define-step.ts';
+import { capacityShortages } from './kubernetes/capacity-check.ts';
+import { clientOf } from './kubernetes/client.ts';
+import { claimStamp } from './kubernetes/epoch-stamp.ts';
+import { loadManifests } from './kubernetes/load-manifests.ts';
+import { readNodes, readPool, scalePool } from './kubernetes/node-pools.ts';
+import type { StepTools } from './tools.ts';
+
+type Input = StepInput<ScaleOutNodesParameters>;
+const EVERY_MS = 1_000;
+const SHOWN = 20;
+
+/** Gives a cluster the nodes that it needs to carry the load, and waits for them. */
+export const scaleOutNodes: StepKind<ScaleOutNodesParameters, PoolObserved> = {
+  kind: 'scaleOutNodes',
+  observe,
+  decide: (observed, input) => decideScale(observed, input),
+  apply,
+  verify,
+  undo,
+};
+
+async function observe(input: Input, tools: StepTools): Promise<PoolObserved> {
+  const { clusterName, cluster, poolName, pool, store } = input.parameters;
+  const client = await clientOf(clusterName, cluster, tools);
+  const [nodes, state, manifests] = await Promise.all([
+    readNodes(client, pool.selector),
+    pool.resource === undefined ? undefined : readPool(client, pool.resource),
+    store === undefined ? undefined : loadManifests({ store, services: [], without: [] }, tools),
+  ]);
+  const shortages =
+    manifests === undefined
+      ? []
+      : await capacityShortages(client, manifests.manifests, { name: poolName, settings: pool });
+  return {
+    pool: poolName,
+    wanted: pool.nodes,
+    asked: state?.asked ?? null,
+    maximum: state?.maximum ?? pool.maxNodes ?? null,
+    ready: nodes.ready,
+    unready: nodes.unready.slice(0, SHOWN),
+    unreadyTotal: nodes.unready.length,
+    shortages,
+    conditions: state?.conditions ?? [],
+  };
+}
+
+async function apply(input: Input, before: PoolObserved, tools: StepTools): Promise<Applied> {
+  const { clusterName, cluster, pool } = input.parameters;
+  const client = await clientOf(clusterName, cluster, tools);
+  await claimStamp(client, input.operation);
+  await tools.reached('scaleOutNodes:scale:before');
+  if (pool.resource === undefined) await callScaleHook(input, pool.nodes, tools);
+  else if ((before.asked ?? 0) < pool.nodes) await scalePool(client, pool.resource, pool.nodes);
+  await tools.reached('scaleOutNodes:scale:after');
+  const orderedAt = tools.now();
+  const leftToDo = await waitForNodes(input, tools);
+  return {
+    snapshot: { asked: before.asked },
+    durationsMs: { orderToReady: tools.now() - orderedAt },
+    ...(leftToDo.length === 0 ? {} : { leftToDo }),
+  };
+}
+
+/** All nodes until the deadline; from then on the quorum is enough, and what is missing is named. */
+async function waitForNodes(input: Input, tools: StepTools): Promise<readonly string[]> {
+  const { clusterName, pool, poolName } = input.parameters;
+  const enough = quorumOf(pool.nodes, pool.quorum);
+  const deadline = tools.now() + pool.deadlineMs;
+  for (;;) {
+    const observed = await observeNodes(input, tools);
+    if (observed.ready >= pool.nodes) return [];
+    tools.heartbeat({ pool: poolName, ready: observed.ready, of: pool.nodes });
+    if (tools.now() >= deadline) {
+      const missing = describeMissing(observed);
+      if (observed.ready >= enough) return missing;
+      const seconds = pool.deadlineMs / 1_000;
+      throw new StepFailed(
+        `${clusterName}/${poolName}: after ${seconds} s expected at least ${enough} of ${pool.nodes} nodes ready, seen ${observed.ready}: ${missing.slice(0, 5).join('; ')}`,
+        { pool: poolName, ready: observed.ready, quorum: enough, missing: [...missing] },
+      );
+    }
+    await tools.sleep(EVERY_MS);
+  }
+}
+
+/** Without the capacity check, which does not change while nodes boot. */
+const observeNodes = (input: Input, tools: StepTools): Promise<PoolObserved> => {
+  const { store: _, ...parameters } = input.parameters;
+  return observe({ ...input, parameters }, tools);
+};
+
+async function verify(input: Input, tools: StepTools, applied?: Applied): Promise<Verified<PoolObserved>> {
+  const observed = await observeNodes(input, tools);
+  const { clusterName, pool, poolName } = input.parameters;
+  const needed = (applied?.leftToDo ?? []).length > 0 ? quorumOf(pool.nodes, pool.quorum) : pool.nodes;
+  const ok = observed.ready >= needed;
+  return {
+    ok,
+    observed,
+    summary: ok
+      ? `${clusterName}/${poolName}: ${observed.ready} of ${pool.nodes} nodes are ready`
+      : `${clusterName}/${poolName}: expected ${needed} ready nodes, seen ${observed.ready}: ${describeMissing(observed).slice(0, 5).join('; ')}`,
+  };
+}
+
+/** Back to what the pool asked for before; nodes that a hook made are the hook's to remove. */
+async function undo(input: Input, tools: StepTools): Promise<Applied & { readonly summary: string }> {
+  const { clusterName, cluster, pool, poolName } = input.parameters;
+  const { asked } = (input.snapshot ?? {}) as { readonly asked?: number | null };
+  if (pool.resource === undefined || asked === null || asked === undefined) {
+    const summary = `${clusterName}/${poolName}: the hook set the nodes; scale them in by hand`;
+    return { summary, leftToDo: [summary] };
+  }
+  const client = await clientOf(clusterName, cluster, tools);
+  await scalePool(client, pool.resource, asked);
+  return { summary: `${clusterName}/${poolName}: asks for ${asked} nodes again` };
+}
+
+async function callScaleHook(input: Input, nodes: number, tools: StepTools): Promise<void> {
+  const { hook, clusterName, poolName } = input.parameters;
+  if (hook === undefined)
+    throw new StepFailed(`${clusterName}/${poolName}: its hook is not in the plan`, { poolName });
+  const token = hook.token === undefined ? undefined : await tools.secret(hook.token);
+  const { id, epoch } = input.operation;
+  const answer = await callHttp({
+    method: 'POST',
+    url: hook.url,
+    headers: {
+      'content-type': 'application/json',
+      'idempotency-key': `${id}/${input.step}`,
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({
+      action: 'scale',
+      cluster: clusterName,
+      pool: poolName,
+      nodes,
+      operation: id,
+      epoch,
+    }),
+    timeoutMs: hook.timeoutMs,
+    signal: tools.signal,
+  });
+  if (answer.status >= 200 && answer.status < 300) return;
+  throw new Error(
+    `hook for ${clusterName}/${poolName}: expected status 2xx, seen ${answer.status}: ${answer.text.slice(0, 200)}`,
+  );
+}

@@ -1,0 +1,96 @@
+import type { BackupLocation } from '../schema/kubernetes.ts';
+
+/** A Velero backup as its metadata in the bucket describes it. Times are ms since 1970. */
+export interface BackupFacts {
+  readonly name: string;
+  readonly phase: string;
+  readonly startedAt: number;
+  readonly items: number;
+  readonly errors: number;
+  readonly warnings: number;
+  readonly schedule: string;
+  /** Cluster of the inventory that wrote it (label siteshift.dev/cluster of the Schedule); empty: not labelled. */
+  readonly cluster: string;
+  readonly expiresAt?: number;
+  /** Empty: all. */
+  readonly includedNamespaces: readonly string[];
+  readonly excludedNamespaces: readonly string[];
+  /** Whether its archive lies beside its metadata. */
+  readonly hasArchive: boolean;
+}
+
+export const clusterLabel = 'siteshift.dev/cluster';
+
+export interface Rejected {
+  readonly name: string;
+  readonly because: string;
+}
+
+export interface BackupChoice {
+  /** Good ones, newest first. */
+  readonly good: readonly BackupFacts[];
+  readonly rejected: readonly Rejected[];
+}
+
+type Policy = Pick<
+  BackupLocation,
+  'schedule' | 'from' | 'maximumAgeMs' | 'minimumItems' | 'includedNamespaces'
+>;
+
+/**
+ * Which backups may be restored. The age counts from the start of a backup: what was changed while it ran may or may
+ * not be in it.
+ * @param options.acceptOld a person has accepted whatever age there is
+ */
+export function chooseBackups(
+  backups: readonly BackupFacts[],
+  policy: Policy,
+  options: { readonly nowMs: number; readonly target: string; readonly acceptOld: boolean },
+): BackupChoice {
+  const newestFirst = backups.toSorted((a, b) => b.startedAt - a.startedAt);
+  const good: BackupFacts[] = [];
+  const rejected: Rejected[] = [];
+  for (const backup of newestFirst) {
+    const because = problemOf(backup, policy, options);
+    if (because === undefined) good.push(backup);
+    else rejected.push({ name: backup.name, because });
+  }
+  return { good, rejected };
+}
+
+function problemOf(
+  backup: BackupFacts,
+  policy: Policy,
+  options: { readonly nowMs: number; readonly target: string; readonly acceptOld: boolean },
+): string | undefined {
+  const { nowMs, target, acceptOld } = options;
+  if (backup.schedule !== policy.schedule)
+    return `is of schedule ${backup.schedule || 'none'}, expected ${policy.schedule}`;
+  if (backup.phase !== 'Completed') return `its phase is ${backup.phase || 'unknown'}, expected Completed`;
+  if (!backup.hasArchive) return 'its archive is missing in the bucket';
+  if (backup.cluster === target && target !== policy.from)
+    return `${target} wrote it itself: two sites use one location`;
+  if (policy.from !== undefined && backup.cluster !== '' && backup.cluster !== policy.from) {
+    return `${backup.cluster} wrote it, expected ${policy.from}`;
+  }
+  if (backup.items < policy.minimumItems)
+    return `it has ${backup.items} items, expected at least ${policy.minimumItems}`;
+  if (backup.expiresAt !== undefined && backup.expiresAt <= nowMs)
+    return `it expired at ${iso(backup.expiresAt)}`;
+  const lacking = policy.includedNamespaces.filter((namespace) => !holds(backup, namespace));
+  if (lacking.length > 0) return `it lacks the namespaces ${lacking.join(', ')}`;
+  const ageMs = nowMs - backup.startedAt;
+  if (ageMs > policy.maximumAgeMs && !acceptOld) {
+    return `it is ${hours(ageMs)} old (started ${iso(backup.startedAt)}), accepted are ${hours(policy.maximumAgeMs)}`;
+  }
+  return undefined;
+}
+
+const holds = ({ includedNamespaces, excludedNamespaces }: BackupFacts, namespace: string): boolean =>
+  (includedNamespaces.length === 0 ||
+    includedNamespaces.includes('*') ||
+    includedNamespaces.includes(namespace)) &&
+  !excludedNamespaces.includes(namespace);
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const hours = (ms: number): string => `${(ms / 3_600_000).toFixed(1)} h`;

@@ -1,0 +1,81 @@
+import { canonicalJson, type Json } from '../json.ts';
+import { judgeStamp } from '../operation.ts';
+import type { Decision, StepInput } from '../step.ts';
+import type { ShiftMeshParameters } from './parameters.ts';
+import { httpRoutes } from './virtual-service.ts';
+
+/** What shiftMesh saw of one public host. */
+export type MeshObserved = {
+  readonly host: string;
+  /** `namespace/name` of each VirtualService that answers for the host at the gateways. */
+  readonly found: readonly string[];
+  /** Spec of the one that was found. */
+  readonly spec: Json;
+  readonly stamp: { readonly epoch: number; readonly operation: string } | null;
+  /** Knative Services that the routes lead to. */
+  readonly services: readonly {
+    readonly name: string;
+    readonly isThere: boolean;
+    readonly isReady: boolean;
+    readonly because: string;
+    readonly visibility: string;
+  }[];
+};
+
+export function decideMesh(
+  observed: MeshObserved,
+  input: Pick<StepInput<ShiftMeshParameters>, 'operation' | 'parameters' | 'style'>,
+): Decision {
+  const { host, found, services } = observed;
+  const { operation, parameters, style } = input;
+  const verdict =
+    operation.epoch > 0 ? judgeStamp(observed.stamp ?? undefined, operation.epoch, operation.id) : undefined;
+  const { percent } = parameters.canary ?? {};
+  const reasons = [
+    ...(verdict?.kind === 'stale' ? [`${host}: ${verdict.reason}`] : []),
+    ...(found.length > 1
+      ? [
+          `${host}: expected one VirtualService at these gateways, seen ${found.length}: ${found.join(', ')}; remove all but one`,
+        ]
+      : []),
+    ...services
+      .filter(({ isThere }) => !isThere)
+      .map(({ name }) => `${host}: Knative Service ${name} is not there`),
+    ...(percent !== undefined && (percent < 0 || percent > 100)
+      ? [`${host}: canary of ${percent} percent`]
+      : []),
+  ];
+  if (reasons.length > 0) return { kind: 'refuse', reasons };
+  const unready = services.filter(({ isReady }) => !isReady);
+  if (unready.length > 0 && style === 'graceful') {
+    return { kind: 'wait', for: unready.map(({ name, because }) => `Knative Service ${name}: ${because}`) };
+  }
+  if (isShifted(observed, parameters))
+    return { kind: 'already', because: `${host}: its routes are as wanted` };
+  const open = services.filter(({ visibility }) => visibility !== 'cluster-local');
+  return {
+    kind: 'apply',
+    will: [
+      ...open.map(({ name }) => `${name}: make it cluster-local`),
+      `${host}: ${found[0] === undefined ? 'create its VirtualService' : `change ${found[0]}`}: ${describe(parameters)}`,
+    ],
+  };
+}
+
+/** Routes exactly as wanted, and no service reachable past them. */
+export function isShifted(observed: MeshObserved, parameters: ShiftMeshParameters): boolean {
+  const spec = observed.spec as { readonly http?: Json } | null;
+  return (
+    observed.found.length === 1 &&
+    canonicalJson(spec?.http) === canonicalJson(httpRoutes(parameters.mesh, parameters.canary)) &&
+    observed.services.every(({ visibility }) => visibility === 'cluster-local')
+  );
+}
+
+export function describe({ mesh, canary }: ShiftMeshParameters): string {
+  if (canary === undefined) return `all requests to ${mesh.service}`;
+  if (canary.header !== undefined) {
+    return `requests with ${canary.header.name}: ${canary.header.value} to ${canary.service}, the others to ${mesh.service}`;
+  }
+  return `${canary.percent ?? 0} percent to ${canary.service}, the others to ${mesh.service}`;
+}

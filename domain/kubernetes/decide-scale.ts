@@ -1,0 +1,24 @@
+import type { Decision, StepInput } from '../step.ts';
+import type { PoolObserved } from './nodes.ts';
+import type { ScaleOutNodesParameters } from './parameters.ts';
+
+/** Nodes are only ever added here: a pool that has more than the plan wants keeps them. */
+export function decideScale(
+  observed: PoolObserved,
+  { parameters, style }: Pick<StepInput<ScaleOutNodesParameters>, 'parameters' | 'style'>,
+): Decision {
+  const { pool, wanted, asked, maximum, ready, shortages } = observed;
+  const where = `${parameters.clusterName}/${pool}`;
+  const reasons = [
+    ...(maximum !== null && wanted > maximum
+      ? [`nodes of ${where}: wanted are ${wanted}, the quota is ${maximum}`]
+      : []),
+    ...(style === 'forced' ? [] : shortages),
+  ];
+  if (reasons.length > 0) return { kind: 'refuse', reasons };
+  if (ready >= wanted && (asked === null || asked >= wanted)) {
+    return { kind: 'already', because: `${where}: ${ready} nodes are ready, wanted are ${wanted}` };
+  }
+  const from = asked === null ? '' : ` from ${asked}`;
+  return { kind: 'apply', will: [`${where}: scale${from} to ${wanted} nodes, ${ready} are ready`] };
+}

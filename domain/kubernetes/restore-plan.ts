@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import type { Operation } from '../operation.ts';
+
+/** One object of a backup, by where it lies in the archive. */
+export interface BackupItem {
+  /** `plural` or `plural.group`, as Velero names resources. */
+  readonly resource: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * Kinds that never come out of a backup here. Nodes and events: Velero's own rule. Webhook configurations: restored
+ * before their pods are up they refuse everything in their scope, so they come with the manifests, last. Children of
+ * controllers: the controllers make them anew. Knative's: the newest manifest of a service beats the backup, and
+ * children without their owner are refused by Knative itself. Definitions: we install them ourselves, much faster.
+ */
+export const neverRestored: readonly string[] = [
+  'nodes',
+  'events',
+  'events.events.k8s.io',
+  'csinodes.storage.k8s.io',
+  'volumeattachments.storage.k8s.io',
+  'backups.velero.io',
+  'restores.velero.io',
+  'backuprepositories.velero.io',
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io',
+  'validatingwebhookconfigurations.admissionregistration.k8s.io',
+  'pods',
+  'replicasets.apps',
+  'controllerrevisions.apps',
+  'endpoints',
+  'endpointslices.discovery.k8s.io',
+  'leases.coordination.k8s.io',
+  'services.serving.knative.dev',
+  'routes.serving.knative.dev',
+  'configurations.serving.knative.dev',
+  'revisions.serving.knative.dev',
+  'ingresses.networking.internal.knative.dev',
+  'certificates.networking.internal.knative.dev',
+  'serverlessservices.networking.internal.knative.dev',
+  'podautoscalers.autoscaling.internal.knative.dev',
+  'metrics.autoscaling.internal.knative.dev',
+  'images.caching.internal.knative.dev',
+  'customresourcedefinitions.apiextensions.k8s.io',
+  'apiservices.apiregistration.k8s.io',
+];
+
+/** The server fills these in by itself, in each namespace. */
+const made = new Set(['configmaps/kube-root-ca.crt', 'serviceaccounts/default', 'services/kubernetes']);
+
+export interface ServiceSelector {
+  readonly label: string;
+  readonly value: string;
+}
+
+/** Whether an object has to come out of the backup: not ruled out by kind, and not the manifest store's. */
+export function isRestored(item: BackupItem, selector: ServiceSelector | undefined): boolean {
+  if (neverRestored.includes(item.resource) || made.has(`${item.resource}/${item.name}`)) return false;
+  return selector === undefined || item.labels[selector.label] !== selector.value;
+}
+
+export const itemKey = ({ resource, namespace, name }: Omit<BackupItem, 'labels'>): string =>
+  `${resource}/${namespace ?? ''}/${name}`;
+
+/** What a run calls its restores: the same each time, and another one for another operation, backup or cluster. */
+export function restoreName(
+  operation: Pick<Operation, 'id' | 'epoch'>,
+  target: { readonly cluster: string; readonly backup: string },
+  attempt: number,
+): string {
+  const text = JSON.stringify([operation.id, operation.epoch, target.cluster, target.backup]);
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  // A name is one per bucket, not one per cluster, and a label value (63 characters) of everything that is restored.
+  const cluster = target.cluster.replaceAll(/[^a-z0-9-]/g, '-').slice(0, 20);
+  return `siteshift-${cluster}-e${operation.epoch}-${hash}-a${attempt}`;
+}
+
+export const operationLabel = 'siteshift.dev/operation-hash';
+export const operationHash = (operation: Pick<Operation, 'id' | 'epoch'>): string =>
+  createHash('sha256').update(`${operation.id} ${operation.epoch}`).digest('hex').slice(0, 16);
+
+/**
+ * The spec of the Restore: only the kinds of which something is missing, and only what is not the store's. The server
+ * changes it afterwards, so it is created once and never applied again.
+ */
+export function restoreSpec(options: {
+  readonly backup: string;
+  readonly missing: readonly BackupItem[];
+  readonly selector: ServiceSelector | undefined;
+}): Readonly<Record<string, unknown>> {
+  const { backup, missing, selector } = options;
+  const resources = [...new Set(missing.map(({ resource }) => resource))].toSorted();
+  const expression = selector && { key: selector.label, operator: 'NotIn', values: [selector.value] };
+  return {
+    backupName: backup,
+    includedResources: resources,
+    excludedResources: neverRestored.filter((resource) => !resources.includes(resource)),
+    includedNamespaces: ['*'],
+    includeClusterResources: true,
+    existingResourcePolicy: 'none',
+    itemOperationTimeout: '10m',
+    ...(expression === undefined ? {} : { labelSelector: { matchExpressions: [expression] } }),
+  };
+}
+
+export type RestoreState = 'waiting' | 'running' | 'ended' | 'again';
+
+/** What a phase of Velero means for us. Failed: the server died in the middle, or refused; a new attempt may do. */
+export function restoreState(phase: string): RestoreState {
+  switch (phase) {
+    case '':
+    case 'New':
+      return 'waiting';
+    case 'Completed':
+    case 'PartiallyFailed':
+      return 'ended';
+    case 'Failed':
+    case 'FailedValidation':
+      return 'again';
+    default:
+      return 'running';
+  }
+}

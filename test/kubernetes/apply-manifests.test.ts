@@ -1,0 +1,224 @@
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { applyManifests } from '../../activities/apply-manifests.ts';
+import { runStep } from '../../activities/define-step.ts';
+import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
+import type { KubernetesCluster } from '../../domain/schema/kubernetes.ts';
+import { startBareCluster, type BareCluster } from '../../lab/bench/bare-cluster.ts';
+import { configMaps, namespaces, openScene, runStepProcess, type Scene } from './apply-scene.ts';
+import { inventoryCluster, operation, stepInput, stepTools } from './step-tools.ts';
+
+let west: BareCluster;
+let cluster: KubernetesCluster;
+let scene: Scene;
+let turn = 0;
+/** A namespace that no other test has touched, and an epoch above those of all tests before. */
+let shop: string;
+let epoch: number;
+
+beforeAll(async () => {
+  west = await startBareCluster({ name: 'west', say: () => undefined });
+  cluster = inventoryCluster(west);
+});
+afterAll(async () => west?.close());
+beforeEach(() => {
+  scene = openScene();
+  turn += 1;
+  shop = `shop-${turn}`;
+  epoch = turn * 10;
+});
+afterEach(() => scene.remove());
+
+type InputOptions = Parameters<typeof stepInput>[1];
+const run = (options: InputOptions = {}, more = {}, tools = stepTools()) =>
+  runStep(
+    applyManifests,
+    stepInput(scene.parameters(cluster, more), { operation: operation(epoch), ...options }),
+    tools,
+  );
+const read = (path: string) => west.api.get(path);
+const mapPath = (name: string) => `/api/v1/namespaces/${shop}/configmaps/${name}`;
+const dataOf = async (name: string) => (await read(mapPath(name)))['data'];
+
+describe('applyManifests on a real API server', () => {
+  it('applies stage by stage, and finds everything done when it runs again', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 40)]);
+    const first = await run();
+    expect(first).toMatchObject({
+      status: 'done',
+      before: { objects: 41, toCreate: 41 },
+      after: { unchanged: 41, ready: 41 },
+    });
+    expect(first.details).toEqual([
+      'namespaces: 1 created, 0 updated, 0 unchanged',
+      'config: 40 created, 0 updated, 0 unchanged',
+    ]);
+    expect(await run()).toMatchObject({ status: 'already' });
+  });
+
+  it('writes only what differs, and puts back what somebody changed', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 10)]);
+    await run();
+    await west.api.call(
+      'PATCH',
+      mapPath('map-3'),
+      { data: { a: 'changed' } },
+      'application/merge-patch+json',
+    );
+    const versionBefore = (await read(mapPath('map-4'))).metadata['resourceVersion'];
+    const again = await run({ operation: operation(epoch + 2), style: 'forced' });
+    expect(again.details).toContain('config: 0 created, 1 updated, 9 unchanged');
+    expect(await dataOf('map-3')).toEqual({ a: '1' });
+    expect((await read(mapPath('map-4'))).metadata['resourceVersion']).toBe(versionBefore);
+  });
+
+  it('names the manager that owns a field, and takes over only when told to', async () => {
+    const object = { ...configMaps(shop, 1)[0], data: { a: 'ours' } } as KubernetesObject;
+    await west.api.create(namespaces(shop)[0] as never);
+    await west.api.apply({ ...object, data: { a: 'theirs' } } as never, 'delivery-pipeline');
+    await scene.keep([object]);
+    const reported = await run();
+    expect(reported.status).toBe('failed');
+    expect(reported.summary).toContain('.data.a belongs to delivery-pipeline');
+    expect(reported.after).toMatchObject({ managers: ['delivery-pipeline'] });
+    expect(await dataOf('map-0')).toEqual({ a: 'theirs' });
+    expect(await run({ overrides: { takeOverFields: 'they agreed' } })).toMatchObject({ status: 'done' });
+    expect(await dataOf('map-0')).toEqual({ a: 'ours' });
+  });
+
+  it('refuses a lower epoch and a twin, before anything is written', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 2)]);
+    expect(await run()).toMatchObject({ status: 'done' });
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 2, { a: '2' })]);
+    const late = await run({ operation: operation(epoch - 1, 'late') });
+    expect(late).toMatchObject({ status: 'refused' });
+    expect(late.summary).toContain(`the target holds epoch ${epoch} of operation run-${epoch}`);
+    expect(await run({ operation: operation(epoch, 'twin') })).toMatchObject({ status: 'refused' });
+    expect(await dataOf('map-1')).toEqual({ a: '1' });
+  });
+
+  it('stops in mid-stage when a later operation takes the cluster', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 700)]);
+    let overtaken = false;
+    const tools = stepTools({
+      reached: async (point) => {
+        if (point !== 'applyManifests:chunk' || overtaken) return;
+        overtaken = true;
+        const stamp = { epoch: String(epoch + 5), operation: 'later' };
+        await west.api.call(
+          'PATCH',
+          '/api/v1/namespaces/siteshift/configmaps/epoch-shop',
+          { data: stamp },
+          'application/merge-patch+json',
+        );
+      },
+    });
+    const outcome = await run({}, {}, tools);
+    expect(outcome).toMatchObject({ status: 'refused' });
+    expect(outcome.summary).toContain(`epoch ${epoch + 5} of operation later`);
+    const written = await west.api.list(`/api/v1/namespaces/${shop}/configmaps`);
+    expect(written.length).toBeLessThan(700);
+    epoch += 6;
+  });
+
+  it('refuses manifests that were captured after a later failover', async () => {
+    await scene.keep([...namespaces(shop)], epoch + 3);
+    const outcome = await run();
+    expect(outcome).toMatchObject({ status: 'refused' });
+    expect(outcome.summary).toContain(`manifests holds epoch ${epoch + 3} of east, ours is ${epoch}`);
+  });
+
+  it('removes what the newest manifest no longer has from an object that Velero restored', async () => {
+    const old = { ...configMaps(shop, 1)[0], data: { a: '1', gone: 'yes' } } as KubernetesObject;
+    await west.api.create(namespaces(shop)[0] as never);
+    for (const [name, labels] of [
+      ['restored', { 'velero.io/restore-name': 'r1' }],
+      ['foreign', {}],
+    ] as const) {
+      await west.api.apply({ ...old, metadata: { name, namespace: shop, labels } } as never, 'delivery');
+    }
+    const wanted = (name: string) => ({ ...old, metadata: { name, namespace: shop }, data: { a: '1' } });
+    await scene.keep([wanted('restored'), wanted('foreign')]);
+    expect(await run({ style: 'forced' })).toMatchObject({ status: 'done' });
+    expect(await dataOf('restored')).toEqual({ a: '1' });
+    // The control: without the take-over the field of another manager stays.
+    expect(await dataOf('foreign')).toEqual({ a: '1', gone: 'yes' });
+    const { labels } = (await read(mapPath('restored'))).metadata;
+    expect(labels).toEqual({ 'velero.io/restore-name': 'r1' });
+  });
+
+  it('says what is not ready, and goes on with that as left to do when forced', async () => {
+    const service: KubernetesObject = {
+      apiVersion: 'serving.knative.dev/v1',
+      kind: 'Service',
+      metadata: { name: 'cart', namespace: shop },
+      spec: { template: { spec: { containers: [{ image: 'registry.example/cart' }] } } },
+    };
+    await scene.keep([...namespaces(shop), service]);
+    const graceful = await run({}, { readyTimeoutMs: 500 });
+    expect(graceful.status).toBe('failed');
+    expect(graceful.summary).toMatch(
+      /stage workloads is not ready after 0.5 s: 1 of 1 objects: Service.serving.knative.dev .*generation 1 not observed yet/,
+    );
+    const forced = await run({ style: 'forced' }, { readyTimeoutMs: 500 });
+    expect(forced).toMatchObject({
+      status: 'done',
+      leftToDo: [expect.stringContaining(`${shop}/cart is progressing`)],
+    });
+  });
+});
+
+describe('applyManifests, killed', () => {
+  it.each([
+    'applyManifests:before-apply',
+    'applyManifests:namespaces:after',
+    'applyManifests:chunk',
+    'applyManifests:after-apply',
+  ])('goes on after SIGKILL at %s', async (point) => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 450)]);
+    const input = stepInput(scene.parameters(cluster), { operation: operation(epoch) });
+    const killed = await runStepProcess('applyManifests', input, {
+      point,
+      marker: join(scene.folder, 'marker'),
+    });
+    expect(killed).toMatchObject({ signal: 'SIGKILL', outcome: undefined });
+    const resumed = await runStepProcess('applyManifests', input);
+    expect(resumed.errors).toBe('');
+    expect(['done', 'already']).toContain(resumed.outcome?.status);
+    expect(resumed.outcome?.after).toMatchObject({ objects: 451, unchanged: 451, ready: 451 });
+    if (point === 'applyManifests:chunk') {
+      expect(resumed.outcome?.before).toMatchObject({ toUpdate: 0 });
+      expect((resumed.outcome?.before as { unchanged: number }).unchanged).toBeGreaterThanOrEqual(200);
+    }
+  });
+
+  it('finishes when the API server is killed in mid-stage and comes back', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 600)]);
+    let restarted: Promise<void> | undefined;
+    const tools = stepTools({
+      reached: (point) => {
+        if (point !== 'applyManifests:chunk' || restarted !== undefined) return;
+        west.apiserver.kill();
+        restarted = west.apiserver.gone().then(() => west.apiserver.restart());
+      },
+    });
+    const outcome = await run({}, {}, tools);
+    await restarted;
+    expect(outcome).toMatchObject({ status: 'done', after: { objects: 601, unchanged: 601 } });
+  });
+
+  it('finishes when etcd is killed in mid-stage and comes back', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 600)]);
+    let restarted: Promise<void> | undefined;
+    const tools = stepTools({
+      reached: (point) => {
+        if (point !== 'applyManifests:chunk' || restarted !== undefined) return;
+        west.etcd.kill();
+        restarted = west.etcd.gone().then(() => west.etcd.restart());
+      },
+    });
+    const outcome = await run({}, {}, tools);
+    await restarted;
+    expect(outcome).toMatchObject({ status: 'done', after: { objects: 601, unchanged: 601 } });
+  });
+});
