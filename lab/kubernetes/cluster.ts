@@ -158,7 +158,7 @@ function writeStages({ folder, stages }: ClusterOptions): string {
 /** Pods are refused until the controller manager has made it. */
 async function waitForServiceAccount(api: ApiClient, cluster: string, namespace: string): Promise<void> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
-  await waitUntil({ what: `default ServiceAccount in ${namespace} of ${cluster}`, withinMs: 90_000 }, () =>
+  await waitUntil({ what: `default ServiceAccount in ${namespace} of ${cluster}`, withinMs: 180_000 }, () =>
     api.get(path),
   );
 }

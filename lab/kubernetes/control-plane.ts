@@ -35,7 +35,7 @@ const HOST = '127.0.0.1';
  * clients for the API server. None of them holds what could be lost.
  */
 export const STOP_MS = 3_000;
-const SLOW_START_MS = 90_000; // cold files on a busy machine
+const SLOW_START_MS = 240_000; // a busy machine needs a minute; a program that ends is noticed at once anyway
 
 /**
  * One member. It does not fsync: a killed process loses nothing by that, only a machine that loses power does, and

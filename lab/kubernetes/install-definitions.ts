@@ -16,14 +16,14 @@ export async function installDefinitions(
 ): Promise<void> {
   await applyAll(api, definitions, 'lab');
   const wanted = definitions.map(({ metadata }) => metadata.name);
-  await waitUntil({ what: `definitions of ${cluster} established`, withinMs: 120_000 }, async () => {
+  await waitUntil({ what: `definitions of ${cluster} established`, withinMs: 240_000 }, async () => {
     const present = await api.list('/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
     const established = new Set(present.filter(isEstablished).map(({ metadata }) => metadata.name));
     const missing = wanted.filter((name) => !established.has(name));
     if (missing.length > 0) throw new Error(`not established: ${missing.join(', ')}`);
   });
   // The schema is published a moment later, and KWOK ends when a kind of its stages is not in it.
-  await waitUntil({ what: `schema of ${cluster} published`, withinMs: 60_000 }, async () => {
+  await waitUntil({ what: `schema of ${cluster} published`, withinMs: 120_000 }, async () => {
     const { paths } = (await api.call('GET', '/openapi/v3')) as { paths: Readonly<Record<string, unknown>> };
     const missing = groupsOf(definitions).filter(
       (group) => !Object.keys(paths).some((path) => path.includes(group)),

@@ -18,7 +18,7 @@ export async function waitForNodes(
   { api, name }: { readonly api: ApiClient; readonly name: string },
   options: { readonly pool: string; readonly count: number; readonly withinMs?: number },
 ): Promise<void> {
-  const { pool, count, withinMs = 90_000 } = options;
+  const { pool, count, withinMs = 180_000 } = options;
   await waitUntil({ what: `${count} ready nodes of pool ${pool} in ${name}`, withinMs }, async () => {
     const nodes = await api.list(
       `/api/v1/nodes?labelSelector=${encodeURIComponent(`${POOL_LABEL}=${pool}`)}`,

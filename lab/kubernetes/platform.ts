@@ -33,7 +33,7 @@ export async function fillPlatform(
   await applyAll(api, [...rest, dailySchedule()], 'platform');
   options.say(`${name}: ${platform.length} objects of the platform`);
   await applyAll(api, services, 'delivery');
-  await waitForServices(cluster, services, 180_000);
+  await waitForServices(cluster, services, 300_000);
   options.say(`${name}: ${services.length} objects of services, all ready`);
   return { platform, services };
 }

@@ -106,7 +106,7 @@ export function veleroProcess(setup: ClusterSetup): ProcessSpec {
       }
       symlinkSync(programs.awsPlugin, join(plugins, 'velero-plugin-for-aws'));
     },
-    readyWithinMs: 90_000,
+    readyWithinMs: 240_000,
     stopWithinMs: STOP_MS,
     ready: () => checkPlain(`http://127.0.0.1:${ports.velero}/metrics`, 'go_goroutines'),
   };
@@ -126,7 +126,7 @@ export async function waitForLocation(
   { api, name }: { readonly api: ApiClient; readonly name: string },
   options: { readonly checkedSince?: number; readonly withinMs?: number } = {},
 ): Promise<void> {
-  const { checkedSince = 0, withinMs = 60_000 } = options;
+  const { checkedSince = 0, withinMs = 180_000 } = options;
   await waitUntil({ what: `backup location of ${name} available`, withinMs }, async () => {
     const location = await api.get(`${VELERO_PATH}/backupstoragelocations/${LOCATION}`);
     const { phase, message = '', lastValidationTime = '' } = (location['status'] ?? {}) as LocationStatus;
