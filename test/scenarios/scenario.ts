@@ -46,7 +46,14 @@ export async function openScenario(options: Partial<LabOptions> = {}): Promise<S
     writer,
     cli,
     run: async (...args) => {
-      const { code, value } = await cli('run', ...args);
+      const { code, value } = await cli(
+        'run',
+        ...args,
+        '--on-park',
+        'exit',
+        '--reason',
+        'a scenario of the tests',
+      );
       return { code, ...(value as { workflowId: string; record: RunRecord }) };
     },
     workerThatDiesAt: async (point) => {
