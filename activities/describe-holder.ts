@@ -1,4 +1,5 @@
-import { getClient } from '@temporalio/activity';
+import { Context, getClient } from '@temporalio/activity';
+import { heartbeating } from './step-activity.ts';
 
 /** Who holds a failover domain, as the run that found it taken tells people. */
 export interface Holder {
@@ -15,7 +16,8 @@ export interface Holder {
 export type DescribeHolder = (input: { readonly workflowId: string }) => Promise<Holder>;
 
 export const describeHolder: DescribeHolder = async ({ workflowId }) => {
-  const description = await getClient().workflow.getHandle(workflowId).describe();
+  const handle = getClient().workflow.getHandle(workflowId);
+  const description = await heartbeating(Context.current(), () => handle.describe());
   const memo = description.memo ?? {};
   const said = (name: string): string => (typeof memo[name] === 'string' ? memo[name] : 'not said');
   const [phase] = (description.searchAttributes['DrPhase'] ?? []) as readonly unknown[];

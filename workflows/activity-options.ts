@@ -1,12 +1,8 @@
 import type { ActivityOptions } from '@temporalio/workflow';
 import { nonRetryableFailures } from '../domain/failures.ts';
+import type { ApplyManifestsParameters } from '../domain/kubernetes/parameters.ts';
 import type { PlanStep } from '../domain/plan.ts';
-import type {
-  CallHookParameters,
-  PromoteDatabaseParameters,
-  PushDatasourceParameters,
-  VerifyEndpointParameters,
-} from '../domain/step-parameters.ts';
+import type { PromoteDatabaseParameters, PushDatasourceParameters } from '../domain/step-parameters.ts';
 
 /**
  * How soon a killed worker is noticed. The wrapper beats every second, so five seconds mean that four beats in a row
@@ -18,7 +14,10 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-/** Per-attempt and total bounds, in milliseconds, and how often an attempt is made before the step parks. */
+/**
+ * Per-attempt and total bounds, in milliseconds, and how often an attempt is made before the step parks. The totals are
+ * long on purpose: while no worker runs at all nothing should give up, and where one runs the attempts end it.
+ */
 interface TimeoutProfile {
   readonly attemptMs: number;
   readonly totalMs: number;
@@ -27,12 +26,12 @@ interface TimeoutProfile {
 
 const profiles = {
   /** Reading files and asking Temporal: quick, or broken. */
-  local: { attemptMs: 10 * second, totalMs: minute, attempts: 4 },
+  local: { attemptMs: 10 * second, totalMs: hour, attempts: 4 },
   /** Observing targets without touching them. Half of them may be dead: their time-outs add up. */
-  look: { attemptMs: minute, totalMs: 3 * minute, attempts: 3 },
+  look: { attemptMs: minute, totalMs: hour, attempts: 3 },
   /**
    * Switching something in seconds. An attempt may wait a minute for its condition; eight attempts outlast a worker that
-   * is killed again and again. The total is long on purpose: while no worker runs at all, nothing should give up.
+   * is killed again and again.
    */
   switching: { attemptMs: 3 * minute, totalMs: 2 * hour, attempts: 8 },
 } as const satisfies { readonly [name: string]: TimeoutProfile };
@@ -55,6 +54,9 @@ export function activityOptions(profile: TimeoutProfileName, extraMs = 0): Activ
   };
 }
 
+/** Manifests are applied in stages, and each of them may need its whole time to become ready. */
+const longestStages = 8;
+
 /** Waits that a step's own parameters allow on top of the profile: an attempt must not be cut off in one of them. */
 export function allowedWaitMs(step: PlanStep): number {
   const parameters = step.parameters as unknown;
@@ -65,11 +67,11 @@ export function allowedWaitMs(step: PlanStep): number {
     }
     case 'pushDatasource':
       return 2 * (parameters as PushDatasourceParameters).datasource.ackTimeoutMs;
-    case 'callHook':
-      return (parameters as CallHookParameters).timeoutMs;
-    case 'verifyEndpoint':
-      return (parameters as VerifyEndpointParameters).timeoutMs;
-    default:
-      return 0;
+    case 'applyManifests':
+      return longestStages * (parameters as ApplyManifestsParameters).readyTimeoutMs;
+    default: {
+      const { timeoutMs } = (parameters ?? {}) as { readonly timeoutMs?: unknown };
+      return typeof timeoutMs === 'number' ? timeoutMs : 0;
+    }
   }
 }

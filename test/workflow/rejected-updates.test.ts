@@ -76,7 +76,7 @@ test(
       await whenStatus(execution, (seen) => seen.phase === 'parked');
       const { definition, currentDetails } = await execution.query(workflowMetadataQuery);
       const updates = definition?.updateDefinitions ?? [];
-      expect(updates.map(({ name }) => name).sort()).toEqual([...commandNames].sort());
+      expect(updates.map(({ name }) => String(name)).sort()).toEqual([...commandNames].sort());
       for (const { name, description } of updates)
         expect(`${name}: ${description}`).toMatch(/\. Payload: \{"[^}]*\}$/);
       expect(currentDetails).toContain(
