@@ -74,7 +74,7 @@ export const claimEpoch: StepKind<ClaimEpochParameters, ObservedClaim> = {
         summary:
           observed.epoch > 0
             ? `epoch ${observed.epoch} of ${domain} claimed: ${holders.length} of ${voting.length} gateways promised`
-            : `no epoch of ${domain} is promised to ${id} by a majority of ${voting.join(', ')}`,
+            : `no epoch of ${domain} is promised to ${id} by a majority of ${voting.join(', ')}${overtakenBy(observed, id)}`,
       };
     }),
 };
@@ -84,6 +84,17 @@ async function observe(gateways: readonly GatewayClient[], input: Input): Promis
   const observed = await observeGateways(gateways, operation);
   const voting = voters(parameters, removedGateways(input));
   return { ...observed, epoch: claimedEpoch(observed.gateways, voting, operation.id) };
+}
+
+function overtakenBy(observed: ObservedClaim, own: string): string {
+  const others = answering(observed)
+    .map(boundTo)
+    .filter((stamp) => stamp !== undefined && stamp.operation !== own)
+    .sort((a, b) => (b?.epoch ?? 0) - (a?.epoch ?? 0));
+  const [highest] = others;
+  return highest === undefined
+    ? ''
+    : `: operation ${highest.operation || 'nobody'} holds epoch ${highest.epoch}`;
 }
 
 /** An earlier attempt of ours that was not finished, and that nobody has overtaken. */

@@ -61,7 +61,7 @@ export function judgeRules(record: AgentRecord, rules: StampedRules): Verdict {
  * binds here as well.
  */
 export function judgeCatchUp(record: AgentRecord, peer: StampedRules): Verdict {
-  if (peer.epoch === 0) return { kind: 'keep' };
+  if (!record.joined || peer.epoch === 0) return { kind: 'keep' };
   const claim = claimOf(peer.epoch);
   const verdict = judgeStamp(record.promised, claim, peer.operation);
   if (verdict.kind === 'stale') return { kind: 'keep' };

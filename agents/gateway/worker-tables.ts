@@ -23,13 +23,8 @@ export interface WorkerTables {
 export function workerTables(cli: MasterCli, files: { unitsMap: string; leaseMap: string }): WorkerTables {
   const { unitsMap, leaseMap } = files;
 
-  const readOne = async (pid: number, accepted: StampedRules): Promise<WorkerAcknowledgement> => {
-    const held = parseEntries(entriesOf(await cli.run(pid, [`show map ${unitsMap}`])), accepted.table.length);
-    if (held === undefined) return { pid, epoch: 0, digest: '' };
-    // The digest covers more than the table: recompute it over what was read, and compare with what is written there.
-    const digest = rulesDigest({ ...accepted, epoch: held.epoch, table: held.table });
-    return { pid, epoch: held.epoch, digest: digest === held.digest ? digest : '' };
-  };
+  const readOne = async (pid: number, accepted: StampedRules) =>
+    acknowledge(pid, await cli.run(pid, [`show map ${unitsMap}`]), accepted);
 
   const installOne = async (pid: number, accepted: StampedRules): Promise<WorkerAcknowledgement> => {
     const before = await readOne(pid, accepted);
@@ -46,10 +41,11 @@ export function workerTables(cli: MasterCli, files: { unitsMap: string; leaseMap
     if (count !== entries.length) {
       throw new Error(`proxy: worker ${pid} took ${count} of ${entries.length} entries; not committed`);
     }
-    const committed = await cli.run(pid, [`commit map @${version} ${unitsMap}`]);
-    if (committed.trim() !== '')
-      throw new Error(`proxy: worker ${pid} did not commit: ${oneLine(committed)}`);
-    return readOne(pid, accepted);
+    const answer = await cli.run(pid, [`commit map @${version} ${unitsMap}`, `show map ${unitsMap}`]);
+    const complaint = answer.split('\n').find((line) => line !== '' && !line.startsWith('0x'));
+    if (complaint !== undefined)
+      throw new Error(`proxy: worker ${pid} did not commit: ${oneLine(complaint)}`);
+    return acknowledge(pid, answer, accepted);
   };
 
   return {
@@ -59,11 +55,8 @@ export function workerTables(cli: MasterCli, files: { unitsMap: string; leaseMap
       for (const pid of pids) {
         await ignoreGone(async () => {
           const units = [...deadlines];
-          await cli.run(
-            pid,
-            units.map(([unit, at]) => `set map ${leaseMap} ${unit} ${at}`),
-          );
-          const held = new Map(entriesOf(await cli.run(pid, [`show map ${leaseMap}`])));
+          const sets = units.map(([unit, at]) => `set map ${leaseMap} ${unit} ${at}`);
+          const held = new Map(entriesOf(await cli.run(pid, [...sets, `show map ${leaseMap}`])));
           const missing = units.filter(([unit]) => !held.has(unit));
           if (missing.length === 0) return;
           await cli.run(
@@ -95,6 +88,14 @@ export function workerTables(cli: MasterCli, files: { unitsMap: string; leaseMap
       return counts.reduce((sum, count) => sum + count, 0);
     },
   };
+}
+
+/** What a worker's own dump says. The digest covers more than the table, so it is recomputed over what was read. */
+function acknowledge(pid: number, dump: string, accepted: StampedRules): WorkerAcknowledgement {
+  const held = parseEntries(entriesOf(dump), accepted.table.length);
+  if (held === undefined) return { pid, epoch: 0, digest: '' };
+  const digest = rulesDigest({ ...accepted, epoch: held.epoch, table: held.table });
+  return { pid, epoch: held.epoch, digest: digest === held.digest ? digest : '' };
 }
 
 /** A worker that ends while we talk to it is not missing, but one that appears meanwhile is: so look again. */

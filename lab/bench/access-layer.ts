@@ -1,4 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { join, resolve } from 'node:path';
 import { emptyMaps, haproxyConfig, type UnitServer } from '../../agents/gateway/haproxy-config.ts';
 import type { GatewayState } from '../../domain/gateway-protocol.ts';
@@ -16,6 +18,7 @@ export interface LabGateway {
   readonly masterSocket: string;
   readonly haproxy: Supervised;
   readonly agent: Supervised;
+  readonly tls?: NonNullable<AccessLayerOptions['tls']>;
 }
 
 export interface AccessLayer {
@@ -37,6 +40,8 @@ export interface AccessLayerOptions {
   /** URL under which one agent finds another; default its own. For links that a test cuts. */
   readonly peerUrl?: (from: string, to: string, url: string) => Promise<string>;
   readonly joinWithout?: readonly string[];
+  /** Files of a certificate authority and a certificate for 127.0.0.1, for agents that speak mutual TLS. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 const domain = 'shop';
@@ -53,7 +58,8 @@ export async function startAccessLayer(options: AccessLayerOptions): Promise<Acc
 
   const agentPorts = new Map<string, number>();
   for (const name of options.gateways) agentPorts.set(name, await ports.next());
-  const urlOf = (name: string) => `http://127.0.0.1:${agentPorts.get(name)}`;
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  const urlOf = (name: string) => `${scheme}://127.0.0.1:${agentPorts.get(name)}`;
 
   const gateways: LabGateway[] = [];
   for (const name of options.gateways) {
@@ -145,15 +151,16 @@ async function startGateway(
     peers: options.peers,
     initial: options.units,
     ...(options.joinWithout === undefined ? {} : { joinWithout: options.joinWithout }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
   };
   writeFileSync(file('agent.json'), JSON.stringify(config, null, 2));
-  const agentUrl = `http://127.0.0.1:${agentPort}`;
+  const agentUrl = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${agentPort}`;
   const agent = await supervisor.start({
     name: `agent-${name}`,
     command: process.execPath,
     args: [here('../../agents/gateway/main.ts'), file('agent.json')],
     ports: { http: agentPort },
-    ready: () => reach(`${agentUrl}/v1/state`),
+    ready: async () => void (await reachAgent(agentUrl, options.tls)),
   });
   return {
     name,
@@ -165,6 +172,7 @@ async function startGateway(
     masterSocket,
     haproxy,
     agent,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
   };
 }
 
@@ -174,9 +182,25 @@ async function reach(url: string): Promise<void> {
   if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
 }
 
-export async function stateOf(gateway: LabGateway): Promise<GatewayState> {
-  const response = await fetch(`${gateway.agentUrl}/v1/state`, { signal: AbortSignal.timeout(3_000) });
-  return (await response.json()) as GatewayState;
+export const stateOf = (gateway: LabGateway): Promise<GatewayState> =>
+  reachAgent(gateway.agentUrl, gateway.tls);
+
+function reachAgent(url: string, tls: AccessLayerOptions['tls']): Promise<GatewayState> {
+  const files =
+    tls === undefined
+      ? {}
+      : { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
+  const send = url.startsWith('https:') ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const request = send(`${url}/v1/state`, { ...files, signal: AbortSignal.timeout(3_000) }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.once('error', reject);
+      response.once('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')) as GatewayState));
+    });
+    request.once('error', reject);
+    request.end();
+  });
 }
 
 /** Until every gateway renews its leases at this epoch at least. */

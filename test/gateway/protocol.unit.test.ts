@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, check, nat, noBias, noShrink, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { mutants, type Mutant } from './model/mutants.ts';
 import { runModel, type RunResult } from './model/world.ts';
@@ -8,9 +8,7 @@ import { runModel, type RunResult } from './model/world.ts';
  * pauses and cuts off gateways, reloads proxies, lets clocks run at different rates and has two orchestrators. At
  * every moment no bucket may be written at two units.
  */
-const choices = fc.noShrink(
-  fc.array(fc.nat({ max: 0xff_ff_ff }), { minLength: 300, maxLength: 300, size: 'max' }),
-);
+const choices = noShrink(array(nat({ max: 0xff_ff_ff }), { minLength: 300, maxLength: 300, size: 'max' }));
 const seed = 20_260_823;
 
 function search(
@@ -20,8 +18,8 @@ function search(
   let opened = 0;
   let done = 0;
   let violation: RunResult | undefined;
-  fc.check(
-    fc.property(fc.noBias(choices), (numbers) => {
+  check(
+    property(noBias(choices), (numbers) => {
       const result = runModel(numbers, mutant);
       opened += result.opened;
       done += 1;

@@ -77,6 +77,8 @@ export class ModelOrchestrator {
         const isThere = known?.state.workers.every(({ digest }) => digest === rules?.digest) === true;
         return rules === undefined || isThere ? undefined : { kind: 'offer', rules };
       }
+      default:
+        return undefined;
     }
   }
 
