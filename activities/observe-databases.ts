@@ -3,6 +3,7 @@ import { findPrimary } from '../domain/promotion/find-primary.ts';
 import type { Stamp } from '../domain/operation.ts';
 import type { ObservedCluster } from '../domain/plan.ts';
 import type { DatabaseCluster } from '../domain/schema/inventory.ts';
+import { connectTimeoutsMs } from './databases/connection.ts';
 import { observeNodes, openSessions } from './databases/cluster-sessions.ts';
 import type { StepTools } from './tools.ts';
 
@@ -13,7 +14,7 @@ export async function observeClusterNodes(
   cluster: DatabaseCluster,
   tools: StepTools,
 ): Promise<readonly NodeFacts[]> {
-  const sessions = await openSessions(cluster, tools);
+  const sessions = await openSessions(cluster, tools, () => connectTimeoutsMs.brief);
   try {
     return await observeNodes(sessions);
   } finally {

@@ -1,7 +1,14 @@
 import { isReached, type NodeFacts } from '../../domain/promotion/facts.ts';
 import type { DatabaseCluster } from '../../domain/schema/inventory.ts';
 import type { StepTools } from '../tools.ts';
-import { connectTo, DatabaseError, firstRow, textCell, type DatabaseConnection } from './connection.ts';
+import {
+  connectTo,
+  connectTimeoutsMs,
+  DatabaseError,
+  firstRow,
+  textCell,
+  type DatabaseConnection,
+} from './connection.ts';
 import type { DatabaseDriver } from './driver.ts';
 import { readJournal } from './journal.ts';
 import { mariadbDriver } from './mariadb.ts';
@@ -21,16 +28,20 @@ export interface ClusterSessions {
   close(): void;
 }
 
-export async function openSessions(cluster: DatabaseCluster, tools: StepTools): Promise<ClusterSessions> {
+export async function openSessions(
+  cluster: DatabaseCluster,
+  tools: StepTools,
+  timeoutMsFor: (site: string) => number = () => connectTimeoutsMs.patient,
+): Promise<ClusterSessions> {
   const reached = new Map<string, DatabaseConnection>();
   const lost = new Map<string, string>();
   const close = () => {
     for (const connection of reached.values()) connection.destroy();
   };
   const attempts = await Promise.allSettled(
-    Object.keys(cluster.nodes).map(async (name) => {
+    Object.entries(cluster.nodes).map(async ([name, { site }]) => {
       try {
-        reached.set(name, await connectTo(name, cluster, tools));
+        reached.set(name, await connectTo(name, cluster, tools, timeoutMsFor(site)));
       } catch (error) {
         if (!(error instanceof DatabaseError)) throw error;
         lost.set(name, error.message);

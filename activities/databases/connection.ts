@@ -38,13 +38,15 @@ export interface DatabaseConnection {
   destroy(): void;
 }
 
-const CONNECT_TIMEOUT_MS = 1_500;
+/** A node that is expected to be dead is not waited for; any other may be slow, and missing it changes the outcome. */
+export const connectTimeoutsMs = { brief: 1_500, patient: 5_000 } as const;
 const STATEMENT_TIMEOUT_MS = 10_000;
 
 export async function connectTo(
   name: string,
   cluster: DatabaseCluster,
   tools: StepTools,
+  connectTimeout: number = connectTimeoutsMs.patient,
 ): Promise<DatabaseConnection> {
   const node = cluster.nodes[name];
   if (node === undefined) throw new Error(`the cluster has no node ${name}`);
@@ -57,7 +59,7 @@ export async function connectTo(
       port,
       user: cluster.admin.user,
       password,
-      connectTimeout: CONNECT_TIMEOUT_MS, // also ends a server that accepts and never greets (frozen)
+      connectTimeout, // also ends a server that accepts and never greets (frozen)
       supportBigNumbers: true,
       bigNumberStrings: true,
       dateStrings: true,

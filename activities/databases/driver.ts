@@ -46,8 +46,14 @@ export interface DatabaseDriver {
 
   /** Exact: what `need` (a position's `last`) has and `have` lacks, by containment per writing server. */
   difference(connection: DatabaseConnection, have: Position, need: string): Promise<Difference>;
-  /** What `have` holds that the frozen primary at `limit` never wrote; '' is the only good answer. */
-  beyond(connection: DatabaseConnection, have: Position, limit: Position): Promise<string>;
+  /**
+   * One look at a standby against the last position of the frozen primary: what it lacks, and what it holds that the
+   * primary never wrote. Two empty texts are the only good answer.
+   */
+  proveAgainst(
+    connection: DatabaseConnection,
+    frozen: Position,
+  ): Promise<{ readonly missing: string; readonly extra: string; readonly position: string }>;
   /** Before the freeze: transactions of a replica that its running source lacks, except the source's own newest. */
   errant(
     connection: DatabaseConnection,

@@ -58,7 +58,14 @@ export const mariadbDriver = (accounts: {
     const missing = parseGtids(need).filter(({ domain, sequence }) => sequence > (reached.get(domain) ?? 0n));
     return { missing: formatGtids(missing), missingCount: countBeyond(need, have) };
   },
-  beyond: async (_connection, have, limit) => formatGtids(gtidsBeyond(have.state, limit.last)),
+  proveAgainst: async (connection, { last }) => {
+    const position = await mariadbPosition(connection);
+    return {
+      missing: formatGtids(missingGtids(position.state, last)),
+      extra: formatGtids(gtidsBeyond(position.state, last)),
+      position: position.last,
+    };
+  },
   errant: async (_connection, replica, source, sourceIdentity) =>
     formatGtids(
       missingGtids(source.state, replica.last).filter(({ server }) => String(server) !== sourceIdentity),

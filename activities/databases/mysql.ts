@@ -40,7 +40,16 @@ export const mysqlDriver = (accounts: {
 
   difference: (connection, have, need) => difference(connection, have.last, need),
   receivedDifference: difference,
-  beyond: (connection, have, limit) => subtract(connection, have.last, limit.last),
+  proveAgainst: async (connection, { last }) => {
+    const row = await firstRow(
+      connection,
+      `SELECT @@GLOBAL.gtid_executed AS position, GTID_SUBTRACT(?, @@GLOBAL.gtid_executed) AS missing,
+              GTID_SUBTRACT(@@GLOBAL.gtid_executed, ?) AS extra`,
+      [last, last],
+    );
+    const text = (name: string) => plainGtidSet(textCell(row, name));
+    return { missing: text('missing'), extra: text('extra'), position: text('position') };
+  },
   errant: async (connection, replica, source, sourceIdentity) =>
     // A replica may apply what its source has logged and not committed yet: that is not errant.
     withoutServer(await subtract(connection, replica.last, source.last), sourceIdentity),

@@ -1,4 +1,4 @@
-import { chooseCandidate } from '../../domain/promotion/decide-promotion.ts';
+import { chooseCandidate } from '../../domain/promotion/candidates.ts';
 import type { Position } from '../../domain/promotion/facts.ts';
 import { StepRefused } from '../define-step.ts';
 import { createJournal, journalExists, writeJournal } from './journal.ts';
@@ -11,6 +11,8 @@ export interface FrozenPrimary {
   readonly identity: string;
   /** ms since 1970 of the freeze's statement, by this attempt. */
   readonly since: number;
+  /** Its client sessions have been ended; goes on beside the catching up, and is awaited before the last look at it. */
+  readonly cleared: Promise<number>;
 }
 
 /** Puts the intention on record, in the target and its replicas, while it can still be written. */
@@ -84,7 +86,10 @@ export async function preSync(promotion: Promotion, candidate: string): Promise<
   await at(promotion, 'rotate-binlog', () => driver.rotateBinlog(standby));
 }
 
-/** Freezes, ends the sessions, reads the last position. FreezeBlocked: nothing changed. */
+/**
+ * Freezes and reads the last position. Ordinary clients are stopped by the freeze itself; ending their sessions goes
+ * on meanwhile, and the look right before the opening proves that nobody has written since. FreezeBlocked: unchanged.
+ */
 export async function freezePrimary(promotion: Promotion): Promise<FrozenPrimary> {
   const { input, sessions, observed, tools } = promotion;
   const { driver, cluster } = sessions;
@@ -93,15 +98,15 @@ export async function freezePrimary(promotion: Promotion): Promise<FrozenPrimary
   const keepUsers = [cluster.admin.user, cluster.replication.user];
   const since = tools.now();
   await at(promotion, 'freeze', () => driver.freeze(primary, cluster.freezeTimeoutMs));
-  const cleared = await at(promotion, 'clear-sessions', () =>
+  const position = await at(promotion, 'read-position', () => driver.position(primary));
+  const cleared = at(promotion, 'clear-sessions', () =>
     driver.clearSessions(primary, cluster.clearSessions, keepUsers),
   );
-  const position = await at(promotion, 'read-position', () => driver.position(primary));
+  cleared.catch(() => undefined); // seen by whoever awaits it
   const facts = observed.nodes.find((node) => node.name === name);
   const identity = facts?.reachable === true ? facts.server.identity : '';
-  found(promotion, 'client sessions ended', cleared, name);
   found(promotion, 'freeze position', position.last, name);
-  return { name, position, identity, since };
+  return { name, position, identity, since, cleared };
 }
 
 /**
@@ -129,17 +134,15 @@ export async function catchUpWith(
       },
     );
     if (late !== undefined) return late;
-    const position = await driver.position(standby);
-    const { missing } = await driver.difference(standby, position, frozen.position.last);
+    const { missing, extra, position } = await driver.proveAgainst(standby, frozen.position);
     if (missing !== '')
       return `${candidate} claims the position of ${frozen.name} and lacks ${missing}: it has diverged`;
     // Detached by an earlier attempt, it may have begun its own history (the journal), after this was proven.
     const facts = observed.nodes.find((node) => node.name === candidate);
     const detached = facts?.reachable === true && facts.server.channels.length === 0;
-    const extra = detached ? '' : await driver.beyond(standby, position, frozen.position);
-    if (extra !== '')
+    if (extra !== '' && !detached)
       return `${candidate} holds ${extra}, which ${frozen.name} never wrote: promoting it would make that everybody's`;
-    found(promotion, 'candidate holds exactly the freeze position', position.last, candidate);
+    found(promotion, 'candidate holds exactly the freeze position', position, candidate);
     return undefined;
   });
 }

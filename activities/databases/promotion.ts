@@ -1,4 +1,4 @@
-import type { ObservedPromotion } from '../../domain/promotion/decide-promotion.ts';
+import type { ObservedPromotion } from '../../domain/promotion/observed-promotion.ts';
 import { pointName } from '../../domain/promotion/points.ts';
 import type { Json } from '../../domain/json.ts';
 import type { Evidence, StepInput } from '../../domain/step.ts';

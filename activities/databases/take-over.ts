@@ -139,6 +139,7 @@ async function verifyFrozen(promotion: Promotion, { frozen }: TakeOver): Promise
   const { driver } = promotion.sessions;
   await at(promotion, 'verify', async () => {
     if (frozen === undefined) return;
+    found(promotion, 'client sessions ended', await frozen.cleared, frozen.name);
     const seen = await driver.closedAt(sessionTo(promotion, frozen.name));
     if (!seen.frozen)
       throw new StepRefused(

@@ -1,4 +1,5 @@
-import { candidatesOf, nodeNamed } from '../../domain/promotion/decide-promotion.ts';
+import { candidatesOf } from '../../domain/promotion/candidates.ts';
+import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { elect, electWithLoss, type Survivor } from '../../domain/promotion/elect.ts';
 import {
   describeLoss,

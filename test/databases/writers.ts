@@ -40,7 +40,7 @@ export async function startWriters(
     const number = base + index;
     let turn = 0;
     let connection: Connection | undefined;
-    for (let seq = 1; !stopping; seq += 1) {
+    for (let seq = 1; ; seq += 1) {
       for (;;) {
         if (stopping) return;
         const node = nodes[turn % nodes.length] ?? '';
@@ -122,7 +122,8 @@ export function watchWritable(cluster: TestCluster): {
   const state = new Map<string, boolean>();
   const watchers = Object.keys(cluster.cluster.nodes).map(async (node) => {
     let connection: Connection | undefined;
-    while (!stopping) {
+    for (;;) {
+      if (stopping) break;
       try {
         if (connection === undefined) {
           connection = await cluster.connect(node, 'admin');

@@ -1,0 +1,37 @@
+import { ownRow } from '../../domain/promotion/observed-promotion.ts';
+import { StepFailed, StepRefused, type Applied } from '../define-step.ts';
+import { writeJournal } from './journal.ts';
+import { sessionTo, type Promotion } from './promotion.ts';
+import { restoreOldPrimary } from './restore.ts';
+
+/** Gives the old primary back, as long as nobody has been opened; and stops late attempts of the same operation. */
+export async function undoPromotion(promotion: Promotion): Promise<Applied & { readonly summary: string }> {
+  const { input, observed, sessions, tools } = promotion;
+  const { primary, database, toSite } = input.parameters;
+  const { operation } = input;
+  const opened = ownRow(observed.nodes, input, 'opened');
+  if (opened !== undefined)
+    throw new StepRefused([
+      `${opened.primary} has been opened at epoch ${opened.epoch}: there is no way back, only forward`,
+    ]);
+  const unseen = observed.nodes.filter(
+    (node) => !node.reachable && node.name !== primary && node.site === toSite,
+  );
+  if (unseen.length > 0)
+    throw new StepRefused(
+      unseen.map((node) => `${node.name} cannot be reached, so it is not proven that it was never opened`),
+    );
+  const intended = ownRow(observed.nodes, input, 'intended');
+  if (intended === undefined) return { summary: `${database}: nothing had been changed by this operation` };
+  const old = sessionTo(promotion, primary);
+  const problems = await restoreOldPrimary(promotion);
+  if (problems.length > 0) throw new StepFailed(problems.join('; '), { primary, problems: [...problems] });
+  // A late attempt of this operation, still on its way, finds this and stops.
+  await writeJournal(old, sessions.cluster.journalSchema, {
+    ...intended,
+    phase: 'undone',
+    epoch: operation.epoch,
+    at: tools.now(),
+  });
+  return { summary: `${database}: ${primary} accepts writes as before`, evidence: promotion.evidence };
+}

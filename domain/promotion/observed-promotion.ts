@@ -1,0 +1,32 @@
+import type { StepInput } from '../step.ts';
+import type { PromoteDatabaseParameters } from '../step-parameters.ts';
+import { isReached, type JournalPhase, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
+import type { Inspection } from './preflight.ts';
+
+export type PromotionInput = StepInput<PromoteDatabaseParameters>;
+
+/** Everything that promoteDatabase reads before it decides. */
+export type ObservedPromotion = {
+  readonly nodes: readonly NodeFacts[];
+  /** Empty when the preflight does not matter any more (forced, or after the freeze). */
+  readonly inspections: { readonly [node: string]: Inspection };
+  /** Against the primary (the promoted one, once it is open): how far behind, and what only this node holds. */
+  readonly compared: { readonly [node: string]: { readonly behind: number; readonly errant: string } };
+};
+
+export const journalOf = (nodes: readonly NodeFacts[]): readonly JournalRow[] =>
+  nodes.filter(isReached).flatMap((node) => node.journal);
+
+/** The row of this very operation, in whichever journal it can be read. */
+export const ownRow = (
+  nodes: readonly NodeFacts[],
+  input: Pick<PromotionInput, 'operation'>,
+  phase: JournalPhase,
+): JournalRow | undefined =>
+  journalOf(nodes).find(
+    (row) =>
+      row.phase === phase && row.epoch === input.operation.epoch && row.operation === input.operation.id,
+  );
+
+export const nodeNamed = (nodes: readonly NodeFacts[], name: string): ReachedNode | undefined =>
+  nodes.filter(isReached).find((node) => node.name === name);

@@ -1,0 +1,241 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import type { StepInput, StepOutcome } from '../../domain/step.ts';
+import type { PromoteDatabaseParameters } from '../../domain/step-parameters.ts';
+import { cacheFolder } from '../engines/cache.ts';
+import { reservePorts } from '../process/ports.ts';
+import { openSupervisor } from '../process/supervise.ts';
+import { startCluster, type LabCluster } from '../sites/start-databases.ts';
+import type { BareInput } from './bare-switchover.ts';
+import { startWritingClients, type WritingClients } from './writing-clients.ts';
+
+export interface Spread {
+  readonly p50: number;
+  readonly max: number;
+}
+export interface SwitchoverFigures {
+  readonly freezeToOpenMs: Spread;
+  readonly clientGapMs: Spread;
+}
+export interface SwitchoverResult {
+  readonly engine: 'mysql' | 'mariadb';
+  readonly rounds: number;
+  readonly floor: SwitchoverFigures;
+  readonly siteshift: SwitchoverFigures;
+  /** Client gap, p50 of siteshift over p50 of the bare statements. */
+  readonly ratio: number;
+  readonly acknowledgedWrites: number;
+  readonly lostWrites: number;
+}
+
+interface Sample {
+  readonly freezeToOpenMs: number;
+  readonly clientGapMs: number;
+}
+type Variant = 'floor' | 'siteshift';
+
+export async function run(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: 'string', default: '10' },
+      json: { type: 'string' },
+      engine: { type: 'string' },
+    },
+  });
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds: expected a whole number from 1, seen "${values.rounds}"`);
+  const engines = (['mariadb', 'mysql'] as const).filter(
+    (engine) => values.engine === undefined || values.engine === engine,
+  );
+  if (engines.length === 0) throw new Error(`--engine: expected mariadb or mysql, seen "${values.engine}"`);
+  await benchSwitchover({ rounds, engines, ...(values.json === undefined ? {} : { json: values.json }) });
+}
+
+/** Planned switchovers of one cluster after the other, by bare statements and by the product, in alternation. */
+export async function benchSwitchover(options: {
+  readonly rounds: number;
+  readonly json?: string;
+  readonly engines?: readonly SwitchoverResult['engine'][];
+}): Promise<readonly SwitchoverResult[]> {
+  const results: SwitchoverResult[] = [];
+  for (const engine of options.engines ?? (['mariadb', 'mysql'] as const))
+    results.push(await benchEngine(engine, options.rounds));
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  for (const { engine, floor, siteshift, ratio, lostWrites } of results)
+    console.log(
+      `${engine}: client gap p50 ${siteshift.clientGapMs.p50} ms (bare ${floor.clientGapMs.p50}), ratio ${ratio}; freeze to open p50 ${siteshift.freezeToOpenMs.p50} ms (bare ${floor.freezeToOpenMs.p50}); lost ${lostWrites}`,
+    );
+  return results;
+}
+
+async function benchEngine(engine: SwitchoverResult['engine'], rounds: number): Promise<SwitchoverResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
+  const say = (line: string) => console.log(line);
+  const supervisor = await openSupervisor({ stateFolder: folder, say });
+  const ports = reservePorts(cacheFolder());
+  try {
+    const name = engine === 'mysql' ? 'orders' : 'payments';
+    const cluster = await startCluster({
+      supervisor,
+      ports,
+      folder,
+      say,
+      name,
+      engine,
+      durability: 'semisync',
+    });
+    return await measure(cluster, folder, rounds);
+  } finally {
+    await supervisor.close('kill');
+    ports.release();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measure(cluster: LabCluster, folder: string, rounds: number): Promise<SwitchoverResult> {
+  const [east = '', west = ''] = cluster.nodes.keys();
+  const clients = await startWritingClients(cluster, east);
+  const samples: Record<Variant, Sample[]> = { floor: [], siteshift: [] };
+  let [from, to] = [east, west];
+  // A B B A: each variant goes as often there as back. The first change warms up and does not count.
+  const order: readonly Variant[] = ['floor', 'siteshift', 'siteshift', 'floor'];
+  await sleep(1_000);
+  for (let change = -2; change < 2 * rounds; change += 1) {
+    const variant = order[(change + 4) % 4] ?? 'floor';
+    const sample = await changeOver({ cluster, folder, clients, variant, from, to, epoch: 100 + change });
+    if (change >= 0) samples[variant].push(sample);
+    console.log(
+      `${cluster.engine} ${variant} ${from} -> ${to}: frozen ${sample.freezeToOpenMs.toFixed(1)} ms, client gap ${sample.clientGapMs.toFixed(1)} ms`,
+    );
+    [from, to] = [to, from];
+  }
+  await clients.stop();
+  const [floor, siteshift] = [figures(samples.floor), figures(samples.siteshift)];
+  return {
+    engine: cluster.engine,
+    rounds,
+    floor,
+    siteshift,
+    ratio: round2(siteshift.clientGapMs.p50 / floor.clientGapMs.p50),
+    acknowledgedWrites: clients.acknowledged,
+    lostWrites: await clients.lostOn(from),
+  };
+}
+
+interface Change {
+  readonly cluster: LabCluster;
+  readonly folder: string;
+  readonly clients: WritingClients;
+  readonly variant: Variant;
+  readonly from: string;
+  readonly to: string;
+  readonly epoch: number;
+}
+
+/** Both variants run in a process of their own that has been started and loaded before the clock matters. */
+async function changeOver(change: Change): Promise<Sample> {
+  const { variant, clients } = change;
+  const script =
+    variant === 'floor' ? ['lab/bench/bare-switchover.ts'] : ['worker/run-step.ts', 'promoteDatabase'];
+  const child = spawn(process.execPath, script, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const answer = text(child.stdout);
+  const ended = once(child, 'exit');
+  await sleep(1_500);
+  const startedAt = performance.now();
+  child.stdin.end(JSON.stringify(variant === 'floor' ? bareInput(change) : stepInput(change)));
+  await ended;
+  const printed = await answer;
+  const endedAt = performance.now();
+  await sleep(700); // a late client would show here
+  const freezeToOpenMs = variant === 'floor' ? bareResult(printed) : productResult(printed);
+  return { freezeToOpenMs, clientGapMs: clients.gapBetween(startedAt, endedAt) };
+}
+
+const bareResult = (printed: string): number =>
+  (JSON.parse(printed) as { freezeToOpenMs: number }).freezeToOpenMs;
+
+function productResult(printed: string): number {
+  const outcome = JSON.parse(printed) as StepOutcome;
+  const frozen = outcome.durationsMs['freezeToOpen'];
+  if (outcome.status !== 'done' || frozen === undefined)
+    throw new Error(`expected a promotion that is done, seen ${outcome.status}: ${outcome.summary}`);
+  return frozen;
+}
+
+function bareInput({ cluster, from, to }: Change): BareInput {
+  const { admin, replication } = cluster.accounts;
+  return {
+    engine: cluster.engine,
+    from,
+    to,
+    nodes: Object.fromEntries([...cluster.nodes].map(([name, { host, port }]) => [name, { host, port }])),
+    admin,
+    replication,
+  };
+}
+
+/** Every node but `to` is marked neverPromote, so that both variants promote the same server. */
+function stepInput({ cluster, folder, from, to, epoch }: Change): StepInput<PromoteDatabaseParameters> {
+  const account = (role: 'admin' | 'replication') => {
+    const file = join(folder, `secret-${role}`);
+    writeFileSync(file, cluster.accounts[role].password, { mode: 0o600 });
+    return { user: cluster.accounts[role].user, password: `file:${file}` };
+  };
+  const site = (name: string) => cluster.nodes.get(name)?.layout.site ?? '';
+  return {
+    operation: { id: `bench/${epoch}`, domain: 'shop', epoch, reason: 'bench', by: 'bench' },
+    step: `promote/${cluster.name}`,
+    mode: 'apply',
+    style: 'graceful',
+    parameters: {
+      database: cluster.name,
+      cluster: {
+        engine: cluster.engine,
+        durability: cluster.durability,
+        ackers: 1,
+        nodes: Object.fromEntries(
+          [...cluster.nodes].map(([name, { layout, host, port }]) => [
+            name,
+            { site: layout.site, host, port, neverPromote: name !== to },
+          ]),
+        ),
+        admin: account('admin'),
+        replication: account('replication'),
+        journalSchema: 'siteshift',
+        clearSessions: 'kill',
+        freezeTimeoutMs: 5_000,
+        catchUpTimeoutMs: 60_000,
+        maxLagTransactions: 10_000,
+      },
+      primary: from,
+      toSite: site(to),
+      fromSite: site(from),
+      acceptableLossTransactions: 0,
+    },
+  };
+}
+
+function figures(samples: readonly Sample[]): SwitchoverFigures {
+  return {
+    freezeToOpenMs: spread(samples.map((sample) => sample.freezeToOpenMs)),
+    clientGapMs: spread(samples.map((sample) => sample.clientGapMs)),
+  };
+}
+
+function spread(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const median =
+    sorted.length % 2 === 1 ? sorted[middle] : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return { p50: round2(median ?? 0), max: round2(sorted.at(-1) ?? 0) };
+}
+
+const round2 = (value: number): number => Math.round(value * 100) / 100;
