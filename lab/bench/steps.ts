@@ -9,7 +9,7 @@ import type { Plan } from '../../domain/plan.ts';
 import type { executePlan } from '../../workflows/execute-plan.ts';
 import { cacheFolder } from '../engines/cache.ts';
 import { obtainTemporal, startTemporal } from '../engines/temporal.ts';
-import { reservePorts } from '../process/ports.ts';
+import { reservePorts, type PortBlock } from '../process/ports.ts';
 import { openSupervisor, type Supervisor } from '../process/supervise.ts';
 import { searchAttributes } from '../sites/layout.ts';
 import { bundleWorkflows, startWorker } from '../sites/start-worker.ts';
@@ -32,9 +32,10 @@ export async function run(args: string[]): Promise<void> {
   }
   const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
   const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
+  const ports = reservePorts(cacheFolder());
   const hook = await startHook();
   try {
-    const address = await startEngines(supervisor, folder);
+    const address = await startEngines(supervisor, folder, ports);
     const connection = await Connection.connect({ address });
     const client = new Client({ connection });
     await timesBetweenSteps(client, chain('warm-up', 20, hook.url));
@@ -44,12 +45,12 @@ export async function run(args: string[]): Promise<void> {
   } finally {
     hook.close();
     await supervisor.close();
+    ports.release();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function startEngines(supervisor: Supervisor, folder: string): Promise<string> {
-  const ports = reservePorts(cacheFolder());
+async function startEngines(supervisor: Supervisor, folder: string, ports: PortBlock): Promise<string> {
   const frontend = await ports.next();
   await startTemporal(supervisor, {
     program: await obtainTemporal(console.log),
