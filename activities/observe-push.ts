@@ -126,6 +126,9 @@ function documentFor(
     user: datasource.user,
     password: datasource.password,
     serverIdentity,
+    candidates: Object.entries(cluster.nodes)
+      .filter(([name, { neverPromote }]) => name !== primary && !neverPromote)
+      .map(([name, { host, port }]) => ({ node: name, host, port })),
     ...(previous === null ? {} : { previous }),
   };
 }

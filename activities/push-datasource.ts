@@ -11,7 +11,8 @@ import { acknowledgementsFact, lostCenterMs, openPush, pushCanary, pushToAll } f
 import { observePublication, openTargets } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 
-const oldSessionsMs = 1_000;
+/** Followers close their old connections within half a second. */
+const oldSessionsMs = 2_000;
 
 /** Leads the consumers of a datasource to the new primary, and knows of each live one that it went. */
 export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {

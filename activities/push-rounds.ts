@@ -1,5 +1,6 @@
 import {
   AcknowledgementTally,
+  distributionOf,
   namesOf,
   percentile,
   type TallyState,
@@ -135,9 +136,8 @@ export async function pushToAll(push: Push, document: DatasourceDocument) {
     );
   }
   const knownMs = tally.times.map((at) => Math.max(0, at - startedAt));
-  tools.log.debug({ knownMs, handed: watch.handed }, 'acknowledgements');
   return {
-    evidence: acknowledgementEvidence(push, state, knownMs),
+    evidence: acknowledgementEvidence(push, state, startedAt, knownMs),
     durationsMs: { publish: publishedAt - startedAt, acknowledged: acknowledgedMs },
     details:
       watch.handed > 0 ? [`${watch.handed} documents were handed over directly by the collectors`] : [],
@@ -163,7 +163,12 @@ async function publishTo(
   if (failed.length > 0 && (input.style !== 'forced' || failed.length === targets.length)) throw failed[0];
 }
 
-function acknowledgementEvidence(push: Push, state: TallyState, knownMs: readonly number[]): Evidence {
+function acknowledgementEvidence(
+  push: Push,
+  state: TallyState,
+  publishedAt: number,
+  knownMs: readonly number[],
+): Evidence {
   const { tally, input, required } = push;
   const value = {
     live: state.live,
@@ -171,6 +176,8 @@ function acknowledgementEvidence(push: Push, state: TallyState, knownMs: readonl
     p50Ms: percentile(knownMs, 0.5),
     p99Ms: percentile(knownMs, 0.99),
     maxMs: percentile(knownMs, 1),
+    publishedAt,
+    distribution: distributionOf(knownMs),
     viaRegistryOnly: tally.viaRegistry,
   };
   const collectors = Object.keys(input.parameters.collectors).join(', ') || 'none';

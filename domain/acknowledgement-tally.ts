@@ -114,6 +114,16 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))] ?? 0;
 }
 
+/** How many fall into each stretch of 5 ms: [its end, how many], the empty ones left out. */
+export function distributionOf(valuesMs: readonly number[]): readonly (readonly [number, number])[] {
+  const counts = new Map<number, number>();
+  for (const value of valuesMs) {
+    const end = Math.max(5, Math.ceil(value / 5) * 5);
+    counts.set(end, (counts.get(end) ?? 0) + 1);
+  }
+  return [...counts].sort(([a], [b]) => a - b);
+}
+
 /** "a, b and 3 more" */
 export function namesOf(names: readonly string[], atMost = 10): string {
   const rest = names.length - atMost;

@@ -100,7 +100,11 @@ function check(
     const given = Object.hasOwn(fields, field) ? fields[field] : undefined;
     if (given === undefined && optional === true) continue;
     const wanted = expected(given);
-    if (wanted !== undefined) problems.push(`${field}: expected ${wanted}, seen ${seen(given)}`);
+    if (wanted === undefined) continue;
+    // Whoever writes the secret itself into a document must not find it in every log, too.
+    problems.push(
+      `${field}: expected ${wanted}, seen ${field === 'password' ? 'something else' : seen(given)}`,
+    );
   }
   if (exact) {
     for (const field of Object.keys(fields)) {
@@ -111,30 +115,47 @@ function check(
   return fields;
 }
 
-const isFlat = (value: unknown): boolean =>
-  (Array.isArray(value) ? value : [value]).every((item) => item === null || typeof item !== 'object');
-
-export function checkDocument(value: unknown): DatasourceDocument {
-  const fields = check(value, 'document', targetShape, false);
-  const { canary, previous } = fields;
+/** A later version may add fields, flat ones: digesting must not follow whatever depth somebody sends. */
+function checkFlat(fields: { readonly [key: string]: unknown }, what: string): void {
   for (const [field, member] of Object.entries(fields)) {
-    // A later version may add fields, flat ones: digesting must not follow whatever depth somebody sends.
-    if (field !== 'previous' && !isFlat(member)) {
+    if (field === 'candidates' || (field === 'previous' && what === 'document')) continue;
+    const items: readonly unknown[] = Array.isArray(member) ? member : [member];
+    if (items.some((item) => typeof item === 'object' && item !== null)) {
       throw new MalformedMessage(
-        `document: ${field}: expected a plain value or a list of them, seen ${seen(member)}`,
+        `${what}: ${field}: expected a plain value or a list of them, seen ${seen(member)}`,
       );
     }
   }
-  if (canary !== undefined) {
-    if (!Array.isArray(canary) || canary.some((one) => name(one) !== undefined)) {
-      throw new MalformedMessage(`document: canary: expected a list of consumer names, seen ${seen(canary)}`);
-    }
+}
+
+const candidateShape: Shape = {
+  node: { check: name },
+  host: { check: text(256) },
+  port: { check: wholeNumber(1, 65_535) },
+};
+
+function checkCandidates(candidates: unknown, what: string): void {
+  if (candidates === undefined) return;
+  if (!Array.isArray(candidates) || candidates.length > 100) {
+    throw new MalformedMessage(
+      `${what}: candidates: expected a list of at most 100 servers, seen ${seen(candidates)}`,
+    );
   }
+  for (const candidate of candidates) check(candidate, `${what}: candidates`, candidateShape, true);
+}
+
+export function checkDocument(value: unknown): DatasourceDocument {
+  const fields = check(value, 'document', targetShape, false);
+  checkFlat(fields, 'document');
+  const { canary, previous, candidates } = fields;
+  if (canary !== undefined && (!Array.isArray(canary) || canary.some((one) => name(one) !== undefined))) {
+    throw new MalformedMessage(`document: canary: expected a list of consumer names, seen ${seen(canary)}`);
+  }
+  checkCandidates(candidates, 'document');
   if (previous !== undefined) {
     const target = check(previous, 'document: previous', targetShape, false);
-    if (!Object.values(target).every(isFlat)) {
-      throw new MalformedMessage('document: previous: expected plain values only, seen nested ones');
-    }
+    checkFlat(target, 'document: previous');
+    checkCandidates(target['candidates'], 'document: previous');
   }
   return fields as unknown as DatasourceDocument;
 }

@@ -18,11 +18,16 @@ export interface DatasourceDocument extends Stamp {
   readonly password: string;
   /** server_uuid (MySQL) or server_id (MariaDB) of the primary, as text. */
   readonly serverIdentity: string;
+  /** Servers that may become primary next: followers keep a connection to each, so that a switch opens none. */
+  readonly candidates?: readonly Candidate[];
   /** Consumers that take this document first; everyone once it is absent. */
   readonly canary?: readonly string[];
   /** What was published before this epoch: the way back, also for a step that was killed after it had published. */
   readonly previous?: PreviousDocument;
 }
+
+// A type alias, not an interface: documents are part of a step's outcome and must fit the Json type.
+export type Candidate = { readonly node: string; readonly host: string; readonly port: number };
 
 export type PreviousDocument = Omit<DatasourceDocument, 'canary' | 'previous'>;
 

@@ -29,7 +29,7 @@ export function readCollectorConfig(environment: NodeJS.ProcessEnv): CollectorCo
     );
   }
   return {
-    host: parts[1],
+    host: parts[1].replaceAll(/^\[|\]$/g, ''),
     port,
     ...(token === undefined ? {} : { token }),
     ...(consumerToken === undefined ? {} : { consumerToken }),

@@ -9,7 +9,8 @@ const leaseSeconds = 10;
 const renewMs = 3_000;
 /** etcd takes at most 128 operations in a transaction. */
 const putsPerTransaction = 100;
-const gatherMs = 20;
+/** The registry is the slow way: it must not take part in the moment of the switch. */
+const gatherMs = 150;
 
 /** Entries of this process in etcd, all under one lease; changes go in batches. */
 export class EtcdRegistry {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { documentDigestText, judgeDocument, type HeldDocument } from '../../domain/datasource-document.ts';
 import type { Acknowledgement, DatasourceDocument } from '../../domain/datasource.ts';
 import { BackOff } from './back-off.ts';
@@ -10,7 +11,8 @@ import {
   type FollowerLog,
   type FollowerOptions,
 } from './options.ts';
-import { isSameServer, PoolGeneration } from './pool-generation.ts';
+import { isSameAddress, PoolGeneration } from './pool-generation.ts';
+import { WarmStandbys } from './warm-standbys.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 export type Via = Acknowledgement['via'];
@@ -32,6 +34,7 @@ export class Follower {
   readonly #log: FollowerLog;
   readonly #tell: (acknowledgement: Acknowledgement) => void;
   readonly #keep: (document: DatasourceDocument) => void;
+  readonly #standbys: WarmStandbys;
   #accepted: Accepted | undefined;
   #applied: Acknowledgement | undefined;
   #refused: Acknowledgement | undefined;
@@ -49,6 +52,7 @@ export class Follower {
     this.#log = options.log ?? silentLog;
     this.#tell = tell;
     this.#keep = keep;
+    this.#standbys = new WarmStandbys(this.#limits.warmMs, (document) => this.#open(document), this.#log);
     this.room = new WaitingRoom(this.#limits, `datasource ${options.datasource}: no document has come yet`);
   }
 
@@ -89,7 +93,7 @@ export class Follower {
         break;
     }
     if (verdict.kind === 'same' && this.#applying) return;
-    this.#accepted?.superseded.abort();
+    this.#accepted?.superseded.abort('superseded'); // a reason of our own: the default one records a stack
     this.#accepted = next;
     this.room.shut(
       `datasource ${document.datasource} is switching to ${document.primary} (epoch ${document.epoch})`,
@@ -99,8 +103,9 @@ export class Follower {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#accepted?.superseded.abort();
+    this.#accepted?.superseded.abort('superseded'); // a reason of our own: the default one records a stack
     this.room.close(`datasource ${this.#options.datasource}: the pool was closed`);
+    await this.#standbys.close();
     await this.#generation?.drain(this.#limits.drainMs);
   }
 
@@ -127,13 +132,14 @@ export class Follower {
   async #openProven({ document }: Accepted): Promise<PoolGeneration> {
     const { proveMs } = this.#limits;
     const current = this.#generation;
-    if (current !== undefined && isSameServer(current.document, document)) {
-      await current.prove(document, proveMs);
-      return current;
+    // The address may be that of another server by now, and then its connections are of no use.
+    if (current !== undefined && isSameAddress(current.document, document)) {
+      if (current.document.serverIdentity === document.serverIdentity) {
+        await current.prove(document, proveMs);
+        return current;
+      }
     }
-    const password = await (this.#options.password ?? resolveSecret)(document.password);
-    const limit = this.#options.connectionLimit ?? 10;
-    const generation = new PoolGeneration(document, password, limit, proveMs);
+    const generation = this.#standbys.take(document) ?? (await this.#open(document));
     try {
       await generation.prove(document, proveMs);
       return generation;
@@ -141,6 +147,11 @@ export class Follower {
       void generation.drain(0);
       throw error;
     }
+  }
+
+  async #open(document: DatasourceDocument): Promise<PoolGeneration> {
+    const password = await (this.#options.password ?? resolveSecret)(document.password);
+    return new PoolGeneration(document, password, this.#options.connectionLimit ?? 10, this.#limits.proveMs);
   }
 
   #swap(wanted: Accepted, generation: PoolGeneration): void {
@@ -155,11 +166,18 @@ export class Follower {
     const { epoch, operation, primary } = document;
     this.#options.onApplied?.({ epoch, operation, digest, primary, appliedAt, via });
     this.#keep(document);
+    this.#standbys.keep(document);
     if (old === undefined || old === generation) return;
-    void old.drain(this.#limits.drainMs).then((cut) => {
-      if (cut > 0)
-        this.#log.warn({ cut, primary: old.document.primary }, 'connections were cut after the drain time');
-    });
+    void this.#drainLater(old);
+  }
+
+  /** Not in the moment of the switch, in which all the others switch, too. */
+  async #drainLater(old: PoolGeneration): Promise<void> {
+    await sleep(100 + Math.random() * 400);
+    const cut = await old.drain(this.#limits.drainMs);
+    if (cut > 0) {
+      this.#log.warn({ cut, primary: old.document.primary }, 'connections were cut after the drain time');
+    }
   }
 
   #refuse(wanted: Accepted, reason: string): void {

@@ -83,15 +83,16 @@ class FollowerLink {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
-    this.#snapshot = options.snapshotFile === undefined ? undefined : new SnapshotFile(options.snapshotFile);
+    this.#snapshot =
+      options.snapshotFile === undefined
+        ? undefined
+        : new SnapshotFile(options.snapshotFile, (error) =>
+            this.#log.error({ error: String(error) }, 'the document could not be kept on disk'),
+          );
     this.follower = new Follower(
       options,
       (acknowledgement) => this.#tell(acknowledgement),
-      (document) => {
-        this.#snapshot?.write(document).catch((error: unknown) => {
-          this.#log.error({ error: String(error) }, 'the document could not be kept on disk');
-        });
-      },
+      (document) => this.#snapshot?.keep(document),
     );
     this.#started = this.#start();
     this.#started.catch((error: unknown) => {
@@ -116,6 +117,7 @@ class FollowerLink {
     await this.#started.catch(() => undefined);
     this.#stopFollowing?.();
     await this.follower.close();
+    await this.#snapshot?.settled();
     await this.#registration?.remove();
     for (const lease of this.#leases) await lease.release();
   }

@@ -2,7 +2,8 @@ import { registryGroup, registryService } from '../../domain/datasource-document
 import type { RegisteredConsumer } from '../../domain/datasource.ts';
 import type { Registration } from './center-session.ts';
 
-const gatherMs = 20;
+/** The registry is the slow way: it must not take part in the moment of the switch. */
+const gatherMs = 150;
 
 /** An ephemeral instance stands for one consumer; its metadata say what it has applied. Values are texts. */
 export interface NacosInstance {

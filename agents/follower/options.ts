@@ -65,6 +65,8 @@ export interface FollowerLimits {
   readonly drainMs: number;
   /** How long one attempt to reach and prove a primary may take. */
   readonly proveMs: number;
+  /** Within this time after a switch a connection to every possible next primary is opened; 0 = none are kept. */
+  readonly warmMs: number;
   /** How long a start waits for the config center before it uses the document on disk. */
   readonly startMs: number;
 }
@@ -74,6 +76,7 @@ export const defaultLimits: FollowerLimits = {
   queueMs: 10_000,
   drainMs: 5_000,
   proveMs: 3_000,
+  warmMs: 5_000,
   startMs: 2_000,
 };
 

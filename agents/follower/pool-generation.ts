@@ -20,6 +20,8 @@ export class PoolGeneration {
       database: document.schema,
       connectionLimit,
       connectTimeout: proveMs,
+      // The driver reserves memory for 16,000 of them in every connection, which costs more than the connection.
+      maxPreparedStatements: 256,
       enableKeepAlive: true,
       keepAliveInitialDelay: 5_000,
     });
@@ -31,19 +33,31 @@ export class PoolGeneration {
     return this.#document;
   }
 
+  /** Sees to it that a connection is open and answers. @throws Error when none can be had */
+  async warm(): Promise<void> {
+    const connection = await this.#pool.getConnection();
+    try {
+      await connection.ping();
+      connection.release();
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
   /** A newer document about the same server: its connections stay, and are all proven again. */
   async prove(document: DatasourceDocument, withinMs: number): Promise<void> {
-    const timeout = new AbortController();
-    const late = sleep(withinMs, undefined, { signal: timeout.signal }).then(() => {
-      throw new Error(`${document.host}:${document.port}: not proven within ${withinMs} ms`);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const why = `${document.host}:${document.port}: not proven within ${withinMs} ms`;
+      timer = setTimeout(() => reject(new Error(why)), withinMs);
     });
-    late.catch(() => undefined);
     const proof = this.#proveOne(document);
-    proof.catch(() => undefined);
+    proof.catch(() => undefined); // it may still fail after the time is over
     try {
       await Promise.race([proof, late]);
     } finally {
-      timeout.abort();
+      clearTimeout(timer);
     }
     this.#document = document;
   }
@@ -84,8 +98,6 @@ export class PoolGeneration {
   }
 }
 
-/** Whether both documents lead to the same server, in the same way. */
-export const isSameServer = (a: DatasourceDocument, b: DatasourceDocument): boolean =>
-  (['engine', 'host', 'port', 'schema', 'user', 'password', 'serverIdentity'] as const).every(
-    (field) => a[field] === b[field],
-  );
+/** Whether both documents lead to the same address, in the same way; which server that is remains to be proven. */
+export const isSameAddress = (a: DatasourceDocument, b: DatasourceDocument): boolean =>
+  (['engine', 'host', 'port', 'schema', 'user', 'password'] as const).every((field) => a[field] === b[field]);

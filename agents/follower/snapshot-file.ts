@@ -1,7 +1,11 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname, join, basename } from 'node:path';
-import type { DatasourceDocument } from '../../domain/datasource.ts';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseDocument } from '../../domain/datasource-messages.ts';
+import type { DatasourceDocument } from '../../domain/datasource.ts';
+
+/** Writing waits for a moment: a disk that syncs a thousand files at once would hold up the switch itself. */
+const settleMs = 200;
 
 /**
  * The last document on disk. It serves two ends: a start while no config center answers, and a floor under the epoch,
@@ -9,10 +13,13 @@ import { parseDocument } from '../../domain/datasource-messages.ts';
  */
 export class SnapshotFile {
   readonly #path: string;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #failed: (error: unknown) => void;
+  #latest: DatasourceDocument | undefined;
+  #writing: Promise<void> | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, failed: (error: unknown) => void) {
     this.#path = path;
+    this.#failed = failed;
   }
 
   /** @throws Error when there is a file that cannot be used; undefined when there is none */
@@ -27,13 +34,28 @@ export class SnapshotFile {
     return parseDocument(content);
   }
 
-  /** In the order of the calls. A reader finds the old document or the new one, never a part. */
-  write(document: DatasourceDocument): Promise<void> {
-    const written = this.#writing.then(() => this.#replace(JSON.stringify(document)));
-    this.#writing = written.catch(() => undefined);
-    return written;
+  /** Soon; of several documents in a row the last one. */
+  keep(document: DatasourceDocument): void {
+    this.#latest = document;
+    this.#writing ??= this.#writeSoon();
   }
 
+  /** Once everything is on disk. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeSoon(): Promise<void> {
+    await sleep(settleMs * (1 + Math.random()));
+    while (this.#latest !== undefined) {
+      const document = this.#latest;
+      this.#latest = undefined;
+      await this.#replace(JSON.stringify(document)).catch(this.#failed);
+    }
+    this.#writing = undefined;
+  }
+
+  /** A reader finds the old document or the new one, never a part. */
   async #replace(content: string): Promise<void> {
     const folder = dirname(this.#path);
     const temporary = join(folder, `.${basename(this.#path)}.${process.pid}`);

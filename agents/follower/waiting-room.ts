@@ -10,6 +10,7 @@ export class WaitingRoom<Value> {
   }>();
   #value: Value | undefined;
   #why: string;
+  #isClosed = false;
 
   constructor(limits: { readonly queue: number; readonly queueMs: number }, why: string) {
     this.#limits = limits;
@@ -36,6 +37,7 @@ export class WaitingRoom<Value> {
   /** Ends the waiting of everyone; later callers fail at once. */
   close(why: string): void {
     this.shut(why);
+    this.#isClosed = true;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const { fail } of waiting) fail(new Error(why));
@@ -43,6 +45,7 @@ export class WaitingRoom<Value> {
 
   pass(): Promise<Value> {
     if (this.#value !== undefined) return Promise.resolve(this.#value);
+    if (this.#isClosed) return Promise.reject(new Error(this.#why));
     const { queue, queueMs } = this.#limits;
     if (this.#waiting.size >= queue) {
       return Promise.reject(new Error(`${this.#why}; ${queue} callers wait already, which is the limit`));

@@ -1,0 +1,153 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { StepOutcome } from '../../domain/step.ts';
+import { cacheFolder } from '../engines/cache.ts';
+import { reservePorts } from '../process/ports.ts';
+import { closeOnSignals, openSupervisor } from '../process/supervise.ts';
+import { startCenter, startPrimaries, startRig, type Rig, type RigOptions } from './push-rig.ts';
+
+/** Times in ms from the moment in which the step began to publish; one clock, all on one host. */
+interface Figures {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p9999: number;
+  readonly max: number;
+}
+
+interface TargetResult {
+  readonly target: string;
+  readonly consumers: number;
+  readonly rounds: number;
+  /** The new primary was proven and the pool swapped, at the consumer. */
+  readonly applied: Figures;
+  /** The step knew of it; in stretches of 5 ms. */
+  readonly acknowledged: Figures;
+  /** Consumers without the document 3 s after the publish, over all rounds. */
+  readonly missing: number;
+  /** Consumers that the document reached first by the collectors' direct channel. */
+  readonly directly: number;
+}
+
+const targets = ['nacos', 'etcd', 'nacos-center-only', 'etcd-center-only'] as const;
+const goal = { appliedP9999Ms: 200, acknowledgedAfterMs: 500, missing: 0 };
+
+/** Real followers in several processes, real servers that they prove; the publisher is the product's own step. */
+export async function run(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      consumers: { type: 'string', default: '1000' },
+      rounds: { type: 'string', default: '5' },
+      processes: { type: 'string', default: '4' },
+      targets: { type: 'string', default: targets.join(',') },
+      json: { type: 'string' },
+    },
+  });
+  const [consumers, rounds, processes] = [values.consumers, values.rounds, values.processes].map(wholeNumber);
+  const wanted = targets.filter((target) => values.targets.split(',').includes(target));
+  if (wanted.length === 0)
+    throw new Error(`--targets: expected some of ${targets.join(',')}, seen ${values.targets}`);
+  const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
+  const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
+  closeOnSignals(supervisor, console.log);
+  const ports = reservePorts(cacheFolder());
+  const options: RigOptions = {
+    supervisor,
+    ports,
+    folder,
+    say: console.log,
+    consumers: consumers ?? 0,
+    processes: processes ?? 0,
+  };
+  try {
+    const servers = await startPrimaries(options);
+    const centers = new Map<string, Awaited<ReturnType<typeof startCenter>>>();
+    const results: TargetResult[] = [];
+    for (const target of wanted) {
+      const kind = target.startsWith('etcd') ? 'etcd' : 'nacos';
+      const center = centers.get(kind) ?? (await startCenter(kind, options));
+      centers.set(kind, center);
+      const useCollectors = !target.endsWith('center-only');
+      const rig = await startRig(target, center, servers, { ...options, useCollectors });
+      results.push(await measure(target, rig, options.consumers, rounds ?? 0));
+      await rig.end();
+    }
+    report(results, values.json);
+  } finally {
+    await supervisor.close();
+    ports.release();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function wholeNumber(value: string): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number > 0 && number <= 10_000) return number;
+  throw new Error(`expected a whole number from 1 to 10000, seen ${value}`);
+}
+
+async function measure(target: string, rig: Rig, consumers: number, rounds: number): Promise<TargetResult> {
+  const warmUp = await rig.round();
+  if (warmUp.outcome.status !== 'done') throw new Error(`${target}: ${warmUp.outcome.summary}`);
+  const applied: number[] = [];
+  const acknowledged: number[] = [];
+  let [missing, directly] = [0, 0];
+  for (let round = 1; round <= rounds; round += 1) {
+    const { outcome, events } = await rig.round();
+    const { publishedAt, distribution } = acknowledgementsOf(outcome);
+    const inTime = events.filter(({ appliedAt }) => appliedAt - publishedAt <= 3_000);
+    applied.push(...inTime.map(({ appliedAt }) => appliedAt - publishedAt));
+    acknowledged.push(...distribution.flatMap(([ms, count]) => Array.from({ length: count }, () => ms)));
+    missing += consumers - inTime.length;
+    directly += events.filter(({ via }) => via === 'collector').length;
+    console.log(
+      `${target} ${round}/${rounds}: applied ${text(figures(applied.slice(-inTime.length)))}, ${outcome.summary}`,
+    );
+  }
+  return {
+    target,
+    consumers,
+    rounds,
+    missing,
+    directly,
+    applied: figures(applied),
+    acknowledged: figures(acknowledged),
+  };
+}
+
+function acknowledgementsOf(outcome: StepOutcome) {
+  const fact = outcome.evidence.find(({ what }) => what === 'acknowledgements');
+  if (fact === undefined) throw new Error(`the step tells nothing of acknowledgements: ${outcome.summary}`);
+  return fact.value as unknown as {
+    readonly publishedAt: number;
+    readonly distribution: readonly (readonly [number, number])[];
+  };
+}
+
+function figures(values: readonly number[]): Figures {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+  return { p50: at(0.5), p99: at(0.99), p9999: at(0.9999), max: at(1) };
+}
+
+const text = ({ p50, p99, p9999, max }: Figures) => `p50 ${p50}, p99 ${p99}, p99.99 ${p9999}, max ${max} ms`;
+
+function report(results: readonly TargetResult[], file: string | undefined): void {
+  for (const { target, consumers, rounds, applied, acknowledged, missing, directly } of results) {
+    console.log(`\n${target}: ${consumers} consumers, ${rounds} rounds`);
+    console.log(`  publish to applied       ${text(applied)}`);
+    console.log(`  publish to acknowledged  ${text(acknowledged)}`);
+    console.log(`  missing after 3 s        ${missing}; reached by the direct channel first: ${directly}`);
+    const isReached =
+      applied.p9999 <= goal.appliedP9999Ms &&
+      acknowledged.max <= goal.appliedP9999Ms + goal.acknowledgedAfterMs &&
+      missing <= goal.missing;
+    console.log(
+      `  goal ${isReached ? 'reached' : 'not reached'} (applied p99.99 200 ms, acknowledged 500 ms later, none missing)`,
+    );
+  }
+  console.log(`\non ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`);
+  if (file !== undefined) writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
+}
