@@ -92,14 +92,14 @@ export async function startAccessLayer(options: AccessLayerOptions): Promise<Acc
 async function startUnit(supervisor: Supervisor, unit: string, port: number) {
   const logFile = join(supervisor.stateFolder, `unit-${unit}.log`);
   writeFileSync(logFile, '');
-  const process_ = await supervisor.start({
+  const app = await supervisor.start({
     name: `unit-${unit}`,
     command: process.execPath,
     args: [here('toy-unit.ts'), unit, String(port), logFile],
     ports: { http: port },
     ready: () => reach(`http://127.0.0.1:${port}/`),
   });
-  return { process: process_, logFile, port };
+  return { process: app, logFile, port };
 }
 
 async function startGateway(

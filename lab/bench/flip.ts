@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { fencedTable, type RoutingTable } from '../../domain/routing.ts';
 import { stampRules } from '../../domain/rules-digest.ts';
+import { cacheFolder } from '../engines/cache.ts';
 import { obtainHaproxy } from '../engines/haproxy.ts';
 import { reservePorts } from '../process/ports.ts';
 import { openSupervisor } from '../process/supervise.ts';
@@ -42,7 +43,7 @@ export async function run(args: string[]): Promise<void> {
 
   const folder = mkdtempSync(join(tmpdir(), 'flip-'));
   const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
-  const ports = reservePorts(join(tmpdir(), 'siteshift-ports'));
+  const ports = reservePorts(cacheFolder());
   try {
     const haproxy = await obtainHaproxy(console.log);
     const layer = await startAccessLayer({

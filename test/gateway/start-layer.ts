@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '../../lab/engines/cache.ts';
 import { obtainHaproxy } from '../../lab/engines/haproxy.ts';
 import {
   startAccessLayer,
@@ -21,7 +22,7 @@ export async function startLayer(
 ): Promise<TestLayer> {
   const folder = mkdtempSync(join(tmpdir(), 'gw-'));
   const supervisor = await openSupervisor({ stateFolder: folder, say: () => undefined });
-  const ports = reservePorts(join(tmpdir(), 'siteshift-test-ports'));
+  const ports = reservePorts(cacheFolder());
   const close = async () => {
     await supervisor.close();
     ports.release();

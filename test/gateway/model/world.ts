@@ -354,13 +354,9 @@ export function runModel(choices: readonly number[], mutant?: Mutant): RunResult
   };
 }
 
-const describe = (request: Request): string => {
-  switch (request.kind) {
-    case 'state':
-      return 'state';
-    case 'promise':
-      return `promise ${request.epoch} ${request.operation}`;
-    case 'offer':
-      return `rules ${request.rules.epoch} ${request.rules.operation} ${request.rules.table.map((rule) => `${rule.unit} ${rule.state}`).join(',')}`;
-  }
-};
+function describe(request: Request): string {
+  if (request.kind === 'state') return 'state';
+  if (request.kind === 'promise') return `promise ${request.epoch} ${request.operation}`;
+  const table = request.rules.table.map((rule) => `${rule.unit} ${rule.state}`).join(',');
+  return `rules ${request.rules.epoch} ${request.rules.operation} ${table}`;
+}
