@@ -4,7 +4,7 @@ import type { UnitMove } from './moved-units.ts';
 import { rangesOf } from './bucket-ranges.ts';
 import type { ExpandContext, Expanded } from './expand-context.ts';
 import { selectDatabases, selectDatasources } from './select-databases.ts';
-import type { Inventory, Routing } from './schema/inventory.ts';
+import type { Inventory, Probe, Routing } from './schema/inventory.ts';
 import type { RunbookStepKind, StepWith, UnitSelector } from './schema/step-with.ts';
 import { stepKinds } from './step-kinds.ts';
 import type {
@@ -131,14 +131,16 @@ const pushDatasource: Expander<'pushDatasource'> = ({ datasources, to }, context
   });
 };
 
-const verifyEndpoint: Expander<'verifyEndpoint'> = ({ units, to, ...request }, context) => {
+const verifyEndpoint: Expander<'verifyEndpoint'> = ({ units, to, request, users, timeoutMs }, context) => {
   const found = move(units, to, context);
   if (found === undefined) return [];
-  const { body, ...rest } = request;
+  const { body, ...asked } = request ?? found.routing.probe ?? plainProbe;
   return [...found.move.arriving].map(([unit, buckets]) => {
     const parameters: VerifyEndpointParameters = {
       ...gatewayParameters(context.inventory, found.routing),
-      ...rest,
+      ...asked,
+      users,
+      timeoutMs,
       ...(body === undefined ? {} : { body }),
       buckets,
       expectUnit: unit,
@@ -151,6 +153,9 @@ const verifyEndpoint: Expander<'verifyEndpoint'> = ({ units, to, ...request }, c
     };
   });
 };
+
+/** Harmless everywhere: where nobody says what proves a unit, reading its root has to do. */
+const plainProbe: Probe = { path: '/', method: 'GET', expectStatus: 200 };
 
 const approve: Expander<'approve'> = ({ message, approvers, timeoutMs }, { inventory: { policy } }) => {
   const parameters: ApproveParameters = {

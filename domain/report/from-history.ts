@@ -1,3 +1,4 @@
+import { parseRunRequest } from '../run-request.ts';
 import { initialState } from '../run-state.ts';
 import type { Plan } from '../plan.ts';
 import type { OperatorDecision, RunRecord, RunRequest } from '../run.ts';
@@ -71,7 +72,7 @@ export function rebuildFromHistory({ parent, child }: { parent: History; child?:
 
 function rebuildRecord(entry: WorkflowEvents, execution: WorkflowEvents | undefined): RunRecord {
   const startedAt = entry.events[0]?.at ?? 0;
-  const request = { runbook: 'not readable', ...(inputOf(entry) as Partial<RunRequest> | undefined) };
+  const request = requestOf(entry);
   const operation = entry.workflow;
   const plan =
     (member(execution === undefined ? undefined : inputOf(execution), 'plan') as Plan | undefined) ??
@@ -104,6 +105,15 @@ function rebuildRecord(entry: WorkflowEvents, execution: WorkflowEvents | undefi
   const start = initialState(plan, request.by ?? 'not said', decisions);
   const record = replayRun(start, facts, { plan, calls: source.calls, commands, timers });
   return because.length === 0 ? record : { ...record, because: [...(record.because ?? []), ...because] };
+}
+
+/** With its defaults, as the run itself reads it; as it stands where it was not valid. */
+function requestOf(entry: WorkflowEvents): RunRequest {
+  const input = inputOf(entry);
+  const parsed = parseRunRequest(input);
+  return 'request' in parsed
+    ? parsed.request
+    : { runbook: 'not readable', ...(input as Partial<RunRequest> | undefined) };
 }
 
 const decision = (

@@ -1,6 +1,10 @@
 import { durationText, offsetText } from './format.ts';
 import type { HistoryReport } from './from-history.ts';
+import type { Mark } from './timeline.ts';
 import { markdownTable, renderMarkdown } from './markdown.ts';
+
+const wordsOf = ({ text, after, identity }: Mark): string =>
+  `${text}${after === undefined ? '' : ` (after ${after})`}; sent by ${identity}`;
 
 /** The run's Markdown with what only its history knows: the clock, the timeline with event ids, the critical path. */
 export function renderHistoryMarkdown({ record, timeline, clock, gaps }: HistoryReport): string {
@@ -8,7 +12,13 @@ export function renderHistoryMarkdown({ record, timeline, clock, gaps }: History
     ...timeline.bars
       .filter((bar) => bar.kind !== 'queue' || (bar.to ?? timeline.to) - bar.from >= 100)
       .map((bar) => ({ ...bar, took: durationText((bar.to ?? timeline.to) - bar.from) })),
-    ...timeline.marks.map((mark) => ({ ...mark, from: mark.at, kind: 'decision', took: '' })),
+    ...timeline.marks.map((mark) => ({
+      ...mark,
+      from: mark.at,
+      kind: 'decision',
+      took: '',
+      text: wordsOf(mark),
+    })),
   ].sort((a, b) => a.from - b.from || a.event - b.event);
   const rows = entries.map((entry) => [
     offsetText(entry.from, timeline.from),

@@ -81,24 +81,24 @@ function clockSection({ clock, timeline }: HistoryReport): string {
 }
 
 function decisionSection({ record, timeline }: HistoryReport): string {
-  const start = ['+0 ms', record.request.by ?? 'not said', 'start', record.request.reason ?? '', ''];
+  const start = ['+0 ms', record.request.by ?? 'not said', 'start', record.request.reason ?? '', '', ''];
   const decided = record.decisions.map(({ at, by, action, step, reason }) => [
     offsetText(at, record.startedAt),
     by,
     step === undefined ? action : `${action} ${step}`,
     reason,
-    proofOf(at, by, timeline),
+    ...proofOf(at, by, timeline),
   ]);
-  return `<h2>Decisions</h2>${table(['When', 'Who', 'What', 'Why', 'Proof'], [start, ...decided])}`;
+  return `<h2>Decisions</h2>${table(['When', 'Who', 'What', 'Why', 'It rested on', 'Proof'], [start, ...decided])}`;
 }
 
 /** The Update of a decision: same person, nearest in time (the workflow's clock runs a little behind the event's). */
-function proofOf(at: number, by: string, { marks }: HistoryReport['timeline']): string {
+function proofOf(at: number, by: string, { marks }: HistoryReport['timeline']): readonly [string, string] {
   const own = marks.filter((mark) => mark.by === by);
   const [nearest] = own.toSorted((a, b) => Math.abs(a.at - at) - Math.abs(b.at - at));
   return nearest === undefined
-    ? ''
-    : `${nearest.workflow} event ${nearest.event}, sent by ${nearest.identity}`;
+    ? ['', '']
+    : [nearest.after ?? '', `${nearest.workflow} event ${nearest.event}, sent by ${nearest.identity}`];
 }
 
 function stepSection({ record, timeline }: HistoryReport): string {

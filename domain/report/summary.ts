@@ -69,13 +69,21 @@ const isGood = (step: StepRecord): boolean =>
 const endsOf = (steps: readonly StepRecord[], kind: string): readonly number[] =>
   steps.filter((step) => step.kind === kind && isGood(step)).flatMap((step) => step.endedAt ?? []);
 
-/** The first moment at which a moved user was seen to be served again; the opening where nothing was verified. */
+/** The first moment at which a moved user was served by the new unit, as the step that tried it measured it. */
 function firstWriteAt(steps: readonly StepRecord[]): { at: number; what: string } | undefined {
-  const verified = endsOf(steps, 'verifyEndpoint');
+  const verified = steps
+    .filter((step) => step.kind === 'verifyEndpoint' && isGood(step))
+    .flatMap(firstServed);
   if (verified.length > 0)
-    return { at: Math.min(...verified), what: 'the first verified request of a moved user' };
+    return { at: Math.min(...verified), what: 'the first request of a moved user served' };
   const opened = endsOf(steps, 'openUnits');
   return opened.length === 0 ? undefined : { at: Math.min(...opened), what: 'the opening, not verified' };
+}
+
+function firstServed({ outcome, endedAt }: StepRecord): readonly number[] {
+  const measured = outcome?.evidence.find(({ what }) => what === 'firstAcceptedWriteAt')?.value;
+  if (typeof measured === 'number') return [measured];
+  return endedAt === undefined ? [] : [endedAt];
 }
 
 function findWriteGap(steps: readonly StepRecord[]): Span | undefined {
@@ -85,8 +93,8 @@ function findWriteGap(steps: readonly StepRecord[]): Span | undefined {
   return span(Math.min(...fenced), first.at, `the fence, acknowledged → ${first.what}`);
 }
 
-/** Evidence about transactions that one side has and the other has not. */
-const lossWords = /\b(loss|lost|missing|errant|unreceived|only on)\b/i;
+/** Evidence about transactions that one side has and the other may not have, also the proof that there are none. */
+const lossWords = /\b(loss|lacks|errant|that only|holds exactly)\b/i;
 const findLosses = (steps: readonly StepRecord[]): RunSummary['losses'] =>
   steps
     .filter((step) => step.kind === 'promoteDatabase')

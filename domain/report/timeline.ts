@@ -28,6 +28,8 @@ export interface Mark {
   readonly lane: string;
   readonly by: string;
   readonly identity: string;
+  /** What the step had come to when it was decided: what the decision rested on. */
+  readonly after?: string;
   readonly workflow: string;
   readonly event: number;
 }
@@ -61,9 +63,7 @@ export function timelineOf(record: RunRecord, histories: readonly WorkflowEvents
     ...history.calls.flatMap((call) => callBars(call, history.workflow)),
     ...workerGaps(history),
   ]);
-  const marks = histories.flatMap(({ workflow, commands }) =>
-    commands.map((command) => markOf(command, workflow)),
-  );
+  const marks = histories.flatMap((history) => history.commands.map((command) => markOf(command, history)));
   return {
     from: record.startedAt,
     to,
@@ -127,11 +127,21 @@ function workerGaps({ workflow, events }: WorkflowEvents): readonly Bar[] {
   });
 }
 
-function markOf({ name, payload, at, event, identity }: GivenCommand, workflow: string): Mark {
+function markOf(
+  { name, payload, at, event, identity }: GivenCommand,
+  { workflow, calls }: WorkflowEvents,
+): Mark {
   const step = 'step' in payload ? payload.step : undefined;
   const by = payload.by ?? 'not said';
+  const last = calls.findLast(
+    (call) => step !== undefined && stepInputOf(call)?.step === step && (call.endedEvent ?? event) < event,
+  );
+  const outcome = last === undefined ? undefined : outcomeOf(last);
   return {
     at,
+    ...(outcome === undefined
+      ? {}
+      : { after: [`${outcome.status}: ${outcome.summary}`, ...outcome.details].join('; ') }),
     lane: step ?? planningLane,
     by,
     identity,

@@ -142,6 +142,17 @@ const unit = z.strictObject({
   takenOverBy: name.optional().describe('Unit that serves these buckets when this one is lost.'),
 });
 
+export const probe = z
+  .strictObject({
+    path: z.string().startsWith('/', 'a path that starts with "/"').default('/'),
+    method: z.enum(['GET', 'POST', 'PUT']).default('GET'),
+    body: z.string().max(65_536).optional(),
+    expectStatus: z.int().min(100).max(599).default(200),
+  })
+  .describe(
+    "A request that proves that a unit serves a user; verifyEndpoint's default. A write proves more.",
+  );
+
 const routing = z.strictObject({
   buckets: z.int().min(1).max(10_000).default(100),
   header: z
@@ -155,6 +166,7 @@ const routing = z.strictObject({
     .max(60_000)
     .default(2_000)
     .describe('A gateway that is cut off refuses writes after this long.'),
+  probe: probe.optional(),
   units: z.record(name, unit),
 });
 
@@ -222,6 +234,7 @@ export type Publication = z.infer<typeof publication>;
 export type Collector = z.infer<typeof collector>;
 export type Gateway = z.infer<typeof gateway>;
 export type Routing = z.infer<typeof routing>;
+export type Probe = z.infer<typeof probe>;
 export type Tls = z.infer<typeof tls>;
 export type Policy = z.infer<typeof policy>;
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { StepKindName } from '../step-kinds.ts';
-import { name } from './inventory.ts';
+import { name, probe } from './inventory.ts';
 
 const names = z.array(name).min(1);
 const to = name.describe('Target site.');
@@ -41,10 +41,7 @@ export const stepWith = {
   verifyEndpoint: z.strictObject({
     units,
     to,
-    path: z.string().startsWith('/', 'a path that starts with "/"').default('/'),
-    method: z.enum(['GET', 'POST', 'PUT']).default('GET'),
-    body: z.string().max(65_536).optional(),
-    expectStatus: z.int().min(100).max(599).default(200),
+    request: probe.optional().describe("Default: the inventory's routing.probe."),
     users: z
       .int()
       .min(1)

@@ -29,7 +29,7 @@ export const badRunbooks: readonly BadRow[] = [
     "users: '${count}'",
     "user: '${count}'",
     [
-      'runbooks/move.yaml:27:52 steps[4].with.user: expected one of the keys "units", "to", "path", "method", "body", "expectStatus", "users" or "timeoutMs", saw the key "user"',
+      'runbooks/move.yaml:27:52 steps[4].with.user: expected one of the keys "units", "to", "request", "users" or "timeoutMs", saw the key "user"',
     ],
   ],
   [
@@ -239,7 +239,9 @@ export const badRunbooks: readonly BadRow[] = [
   [
     'a path that is none',
     "users: '${count}'",
-    'path: health',
-    ['runbooks/move.yaml:27:58 steps[4].with.path: expected a path that starts with "/", saw "health"'],
+    'request: { path: health }',
+    [
+      'runbooks/move.yaml:27:69 steps[4].with.request.path: expected a path that starts with "/", saw "health"',
+    ],
   ],
 ];

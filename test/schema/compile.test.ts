@@ -196,6 +196,20 @@ describe('the plan', () => {
   });
 });
 
+test('what proves a unit: the step says so, else the inventory, else the root is read', () => {
+  const verify = (inventory: string, runbook = validRunbook) =>
+    parameters(planOf(runbook, east, atHome, inventory), 'verify/west-a');
+  const probing = swap(
+    validInventory,
+    '  buckets: 100\n',
+    "  buckets: 100\n  probe: { path: /orders, method: POST, body: '{}', expectStatus: 201 }\n",
+  );
+  const asking = swap(validRunbook, "users: '${count}'", 'request: { path: /ready }');
+  expect(verify(validInventory)).toMatchObject({ path: '/', method: 'GET', expectStatus: 200 });
+  expect(verify(probing)).toMatchObject({ path: '/orders', method: 'POST', body: '{}', expectStatus: 201 });
+  expect(verify(probing, asking)).toMatchObject({ path: '/ready', method: 'GET', expectStatus: 200 });
+});
+
 describe('what cannot be compiled is refused with the line', () => {
   test.each<readonly [string, Parameters<typeof problemsOf>, readonly string[]]>([
     [
