@@ -41,13 +41,19 @@ async function observe(input: Input, tools: StepTools): Promise<PoolObserved> {
     pool: poolName,
     wanted: pool.nodes,
     asked: state?.asked ?? null,
-    maximum: state?.maximum ?? pool.maxNodes ?? null,
+    maximum: smallest(state?.maximum, pool.maxNodes),
     ready: nodes.ready,
     unready: nodes.unready.slice(0, SHOWN),
     unreadyTotal: nodes.unready.length,
     shortages,
     conditions: state?.conditions ?? [],
   };
+}
+
+/** The pool's own limit and the one of the inventory (a cloud's quota that the pool does not know): both hold. */
+function smallest(...limits: readonly (number | undefined)[]): number | null {
+  const known = limits.filter((limit) => limit !== undefined);
+  return known.length === 0 ? null : Math.min(...known);
 }
 
 async function apply(input: Input, before: PoolObserved, tools: StepTools): Promise<Applied> {

@@ -5,7 +5,8 @@ import { collectionPath, type Resource } from './discovery.ts';
 
 interface Page {
   readonly metadata: { readonly continue?: string };
-  readonly items: readonly KubernetesObject[];
+  /** null where there are none and only metadata was asked for. */
+  readonly items: readonly KubernetesObject[] | null;
 }
 
 export interface ListOptions {
@@ -42,7 +43,7 @@ export async function forEachObject(
         ...(options.metadataOnly === true ? { accept: METADATA_ONLY } : {}),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
-      for (const item of page.items) visit({ ...item, apiVersion, kind });
+      for (const item of page.items ?? []) visit({ ...item, apiVersion, kind });
       place = page.metadata.continue ?? '';
       if (place === '') return;
     } catch (error) {

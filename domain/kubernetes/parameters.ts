@@ -66,3 +66,12 @@ export interface ShiftMeshParameters extends ClusterParameters {
     readonly header?: { readonly name: string; readonly value: string };
   };
 }
+
+export interface RehearseKubernetesParameters extends StoreParameters {
+  readonly primary: { readonly name: string; readonly cluster: KubernetesCluster };
+  readonly standby: { readonly name: string; readonly cluster: KubernetesCluster };
+  readonly locationName: string;
+  readonly location: BackupLocation;
+  readonly serviceSelector?: { readonly label: string; readonly value: string };
+  readonly nodePools: { readonly [name: string]: NodePool };
+}

@@ -29,6 +29,7 @@ export interface BareCluster {
   readonly api: ApiClient;
   readonly etcd: Supervised;
   readonly apiserver: Supervised;
+  readonly controllerManager: Supervised;
   close(): Promise<void>;
 }
 
@@ -67,13 +68,23 @@ export async function startBareCluster(options: {
     const etcd = await supervisor.start(etcdProcess(setup));
     const apiserver = await supervisor.start(apiserverProcess(setup));
     const api = openApi(kubeconfig('admin'));
-    await Promise.all([
+    const [controllerManager] = await Promise.all([
       supervisor.start(controllerManagerProcess(setup)),
       applyAll(api, accessObjects(), 'lab').then(async () =>
         installDefinitions(api, name, await serviceDefinitions(say)),
       ),
     ]);
-    return { name, server, programs, kubeconfig, api, etcd, apiserver, close: () => close(api) };
+    return {
+      name,
+      server,
+      programs,
+      kubeconfig,
+      api,
+      etcd,
+      apiserver,
+      controllerManager,
+      close: () => close(api),
+    };
   } catch (error) {
     await close();
     throw error;

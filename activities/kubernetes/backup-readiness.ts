@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import type { BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
+import { good, lookAt, problem, warning, type KubernetesFinding } from '../../domain/kubernetes/findings.ts';
+import { mapping } from '../../domain/kubernetes/object.ts';
+import type { BackupLocation, KubernetesCluster } from '../../domain/schema/kubernetes.ts';
+import type { StepTools } from '../tools.ts';
+import { findBackup } from './backup-content.ts';
+import { readBackups } from './backups.ts';
+import { clientOf } from './client.ts';
+import { findMissing } from './presence.ts';
+import { readObject } from './read-object.ts';
+import { openBucket, type Bucket } from './s3.ts';
+import { veleroOf } from './velero.ts';
+
+/** Velero looks into the bucket once a minute; this much later something is wrong. */
+const SYNCED_WITHIN_MS = 5 * 60_000;
+
+export interface BackupReadinessOptions {
+  readonly locationName: string;
+  readonly location: BackupLocation;
+  /** Cluster that is backed up, and the one that would be restored into. */
+  readonly primary: { readonly name: string; readonly cluster: KubernetesCluster };
+  readonly standby: { readonly name: string; readonly cluster: KubernetesCluster };
+}
+
+/** Whether a restore would find what it needs, seen from both clusters and from the bucket itself. */
+export async function backupReadiness(
+  options: BackupReadinessOptions,
+  tools: StepTools,
+): Promise<readonly KubernetesFinding[]> {
+  const { locationName, location, primary, standby } = options;
+  const where = `backup location ${locationName}`;
+  const findings = await Promise.all([
+    lookAt(where, 'see to the bucket and its credentials', async () => {
+      const bucket = await openBucket(location, tools);
+      return [...(await freshness(bucket, options, tools)), ...(await writable(bucket, where))];
+    }),
+    ...[primary, standby].map(({ name, cluster }) =>
+      lookAt(`backup location of ${name}`, `see to ${name}`, () => locationState(name, cluster, tools)),
+    ),
+    lookAt(`schedule ${location.schedule} of ${primary.name}`, `see to ${primary.name}`, () =>
+      scheduleState(options, tools),
+    ),
+  ]);
+  return findings.flat();
+}
+
+async function freshness(
+  bucket: Bucket,
+  { location, locationName, standby }: BackupReadinessOptions,
+  tools: StepTools,
+): Promise<readonly KubernetesFinding[]> {
+  const what = `newest backup in ${locationName}`;
+  const parameters = { location, clusterName: standby.name };
+  const { chosen, rejected } = await findBackup(bucket, parameters, { nowMs: tools.now(), acceptOld: false });
+  if (chosen === undefined) {
+    const seen = rejected.slice(0, 3).map(({ name, because }) => `${name}: ${because}`);
+    return [
+      problem(
+        what,
+        `none is good: ${seen.join('; ') || 'there is none'}`,
+        'take a backup and see why the schedule did not',
+      ),
+    ];
+  }
+  const { facts, objects } = chosen;
+  const client = await clientOf(standby.name, standby.cluster, tools);
+  const defined = objects.filter(
+    ({ resource }) => resource === 'customresourcedefinitions.apiextensions.k8s.io',
+  );
+  const { missing } = await findMissing(client, defined, tools.signal);
+  const isSynced = await veleroOf(client, standby.cluster).knowsBackup(facts.name);
+  return [
+    describeNewest(what, facts, tools.now(), location),
+    ...(await passedOver(bucket, facts)),
+    isSynced
+      ? good(`${facts.name} on ${standby.name}`, 'synced')
+      : warning(
+          `${facts.name} on ${standby.name}`,
+          'not synced yet',
+          'wait a minute; then see whether Velero runs there',
+        ),
+    missing.length === 0
+      ? good(`definitions on ${standby.name}`, `all ${defined.length} of the backup are installed`)
+      : problem(
+          `definitions on ${standby.name}`,
+          `${missing.length} of ${defined.length} are missing: ${missing
+            .slice(0, 5)
+            .map(({ name }) => name)
+            .join(', ')}`,
+          'install them now: in the emergency it costs time',
+        ),
+  ];
+}
+
+/** The loss that a restore would mean counts from the start of the backup: that is when objects were read. */
+function describeNewest(
+  what: string,
+  { name, startedAt, items, warnings }: BackupFacts,
+  nowMs: number,
+  { maximumAgeMs }: BackupLocation,
+): KubernetesFinding {
+  const age = `${name} is ${((nowMs - startedAt) / 3_600_000).toFixed(1)} h old, ${items} items, ${warnings} warnings`;
+  const isNearlyOld = nowMs - startedAt > maximumAgeMs * 0.9;
+  return isNearlyOld
+    ? warning(what, age, 'it becomes too old soon: see whether the schedule runs')
+    : good(what, age);
+}
+
+/** A newer one that failed says that the schedule is in trouble although an older one is still good. */
+async function passedOver(bucket: Bucket, newest: BackupFacts): Promise<readonly KubernetesFinding[]> {
+  const newer = (await readBackups(bucket)).filter(
+    ({ startedAt, phase }) => startedAt > newest.startedAt && phase !== 'Completed',
+  );
+  return newer.map(({ name, phase, errors }) =>
+    warning(`backup ${name}`, `phase ${phase}, ${errors} errors: not used`, 'see its log in Velero'),
+  );
+}
+
+/** Velero writes results beside the backups even when it only restores; without that, good restores look failed. */
+async function writable(bucket: Bucket, where: string): Promise<readonly KubernetesFinding[]> {
+  const key = `restores/siteshift-probe/${randomUUID()}`;
+  return lookAt(`writing to ${where}`, 'grant write access below restores/', async () => {
+    await bucket.put(key, 'probe');
+    await bucket.remove(key);
+    return [good(`writing to ${where}`, 'works')];
+  });
+}
+
+async function locationState(
+  name: string,
+  cluster: KubernetesCluster,
+  tools: StepTools,
+): Promise<readonly KubernetesFinding[]> {
+  const what = `backup location of ${name}`;
+  const { phase, message, lastSyncedAt } = await veleroOf(
+    await clientOf(name, cluster, tools),
+    cluster,
+  ).location();
+  if (phase !== 'Available') {
+    return [
+      problem(
+        what,
+        `expected Available, seen ${phase} ${message}`.trim(),
+        'see to the bucket, its credentials and Velero',
+      ),
+    ];
+  }
+  const syncedMs = tools.now() - Date.parse(lastSyncedAt);
+  return Number.isNaN(syncedMs) || syncedMs > SYNCED_WITHIN_MS
+    ? [warning(what, `last synced ${lastSyncedAt || 'never'}`, `see whether Velero runs on ${name}`)]
+    : [good(what, `Available, synced ${Math.round(syncedMs / 1_000)} s ago`)];
+}
+
+async function scheduleState(
+  { primary, location }: BackupReadinessOptions,
+  tools: StepTools,
+): Promise<readonly KubernetesFinding[]> {
+  const what = `schedule ${location.schedule} of ${primary.name}`;
+  const client = await clientOf(primary.name, primary.cluster, tools);
+  const { namespace } = primary.cluster.velero;
+  const path = `/apis/velero.io/v1/namespaces/${namespace}/schedules/${location.schedule}`;
+  const schedule = await readObject(client, path);
+  if (schedule === undefined)
+    return [problem(what, 'there is none', 'create it: without it nothing is backed up')];
+  const { paused, schedule: cron } = mapping(schedule['spec']);
+  const phase = mapping(schedule['status'])['phase'];
+  if (paused === true) return [problem(what, 'it is paused', 'unpause it')];
+  if (phase !== 'Enabled')
+    return [problem(what, `expected phase Enabled, seen ${String(phase)}`, 'see its validation errors')];
+  return [good(what, `enabled, ${String(cron)}`)];
+}

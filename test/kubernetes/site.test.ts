@@ -1,0 +1,371 @@
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { applyManifests } from '../../activities/apply-manifests.ts';
+import { captureManifests } from '../../activities/capture-manifests.ts';
+import { runStep } from '../../activities/define-step.ts';
+import { restoreBackup } from '../../activities/restore-backup.ts';
+import { scaleOutNodes } from '../../activities/scale-out-nodes.ts';
+import { shiftMesh } from '../../activities/shift-mesh.ts';
+import type {
+  ApplyManifestsParameters,
+  RestoreBackupParameters,
+  ScaleOutNodesParameters,
+  ShiftMeshParameters,
+} from '../../domain/kubernetes/parameters.ts';
+import { kubernetesSchema, type KubernetesInventory } from '../../domain/schema/kubernetes.ts';
+import { takeBackup, waitForSync } from '../../lab/kubernetes/backup.ts';
+import { compareWithSnapshot, takeSnapshot, type Snapshot } from '../../lab/kubernetes/compare-clusters.ts';
+import { kubernetesSection } from '../../lab/kubernetes/inventory-section.ts';
+import { startKubernetesLab, type KubernetesLab } from '../../lab/kubernetes/kubernetes-lab.ts';
+import { TIER_LABEL } from '../../lab/kubernetes/object-builder.ts';
+import { fillPlatform, type FilledPlatform } from '../../lab/kubernetes/platform.ts';
+import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
+import { openTestLab, type TestLab } from '../lab/test-lab.ts';
+import { operation, stepInput, stepTools } from './step-tools.ts';
+
+// One site failover of the Kubernetes half, step by step on two real clusters; each test goes on from the one before.
+let testLab: TestLab;
+let lab: KubernetesLab;
+let filled: FilledPlatform;
+let inventory: KubernetesInventory;
+let expected: Snapshot;
+const nodes = 6;
+
+beforeAll(async () => {
+  testLab = await openTestLab();
+  const { folder: dir, supervisor, ports, say } = testLab;
+  lab = await startKubernetesLab({ dir, supervisor, ports, nodes: { east: nodes, west: 1 }, say });
+  filled = await fillPlatform(lab.east, { say });
+  inventory = kubernetesSchema.parse(kubernetesSection(lab, { folder: join(dir, 'secrets'), nodes }));
+  expected = await takeSnapshot(lab.east.api, [...filled.platform, ...filled.services]);
+}, 1_800_000);
+afterAll(() => testLab.close());
+
+const need = <Value>(value: Value | undefined): Value => {
+  if (value === undefined) throw new Error('the inventory of the lab lacks it');
+  return value;
+};
+const west = () => ({ clusterName: 'west', cluster: need(inventory.clusters['west']) });
+const store = () => ({ storeName: 'manifests', store: need(inventory.manifestStores['manifests']) });
+const captureInput = (name: 'east' | 'west', options = {}) =>
+  stepInput(
+    {
+      clusterName: name,
+      cluster: need(inventory.clusters[name]),
+      ...store(),
+      domain: 'shop',
+      services: need(inventory.services),
+    },
+    { operation: operation(0), ...options },
+  );
+const applyParameters = (): ApplyManifestsParameters => ({
+  ...west(),
+  ...store(),
+  services: [],
+  readyTimeoutMs: 120_000,
+  onConflict: 'report',
+  without: [],
+});
+const restoreParameters = (more: Partial<RestoreBackupParameters> = {}): RestoreBackupParameters => ({
+  ...west(),
+  locationName: 'backups',
+  location: need(inventory.backupLocations['backups']),
+  serviceSelector: { label: TIER_LABEL, value: 'service' },
+  timeoutMs: 300_000,
+  stuckMs: 120_000,
+  attempts: 3,
+  ...more,
+});
+const scaleParameters = (more: object = {}): ScaleOutNodesParameters => ({
+  ...west(),
+  poolName: 'workers',
+  pool: { ...need(inventory.clusters['west']?.nodePools['workers']), ...more },
+  store: store().store,
+});
+const bucketFile = (...parts: string[]) => join(lab.store.folder, ...parts);
+
+describe('the manifest store in S3', () => {
+  it('takes every service of the primary cluster, and nothing that is not theirs', async () => {
+    const outcome = await runStep(captureManifests, captureInput('east'), stepTools());
+    expect(outcome).toMatchObject({
+      status: 'done',
+      after: { objects: filled.services.length, leftOutTotal: 0 },
+    });
+    expect(await runStep(captureManifests, captureInput('east'), stepTools())).toMatchObject({
+      status: 'already',
+    });
+  });
+
+  it('is not overwritten from another cluster of the same epoch', async () => {
+    const outcome = await runStep(captureManifests, captureInput('west'), stepTools());
+    expect(outcome).toMatchObject({ status: 'refused', summary: expect.stringContaining('follows east') });
+  });
+});
+
+describe('restoreBackup', () => {
+  it('refuses while there is no good backup, and says why for each', async () => {
+    const outcome = await runStep(restoreBackup, stepInput(restoreParameters()), stepTools());
+    expect(outcome).toMatchObject({ status: 'refused' });
+    expect(outcome.details).toContain('there is no backup at all');
+  });
+
+  it('passes over a backup that is truncated', async () => {
+    await takeBackup(lab.east, { name: 'daily-1' });
+    await takeBackup(lab.east, { name: 'daily-2' });
+    const archive = bucketFile('backups', 'backups', 'daily-2', 'daily-2.tar.gz');
+    const whole = readFileSync(archive);
+    truncateSync(archive, Math.floor(whole.length / 2));
+    await waitForSync(lab.west, 'daily-1');
+    const outcome = await runStep(
+      restoreBackup,
+      stepInput(restoreParameters(), { mode: 'precheck' }),
+      stepTools(),
+    );
+    expect(outcome).toMatchObject({ status: 'planned', before: { backup: { name: 'daily-1' } } });
+    expect(JSON.stringify(outcome.before)).toContain('daily-2.tar.gz');
+    expect(JSON.stringify(outcome.before)).toContain('is truncated or corrupted');
+    writeFileSync(archive, whole);
+  });
+
+  it('goes on with a new attempt when Velero dies in the middle, and brings every object back', async () => {
+    await waitForSync(lab.west, 'daily-2');
+    let restarted: Promise<void> | undefined;
+    const { velero } = lab.west.processes;
+    const tools = stepTools({
+      reached: async (point) => {
+        if (point !== 'restoreBackup:running' || restarted !== undefined) return;
+        const restores = await lab.west.api.list(`${VELERO_PATH}/restores`);
+        if (
+          !restores.some(({ status }) => (status as { phase?: string } | undefined)?.phase === 'InProgress')
+        )
+          return;
+        velero.kill();
+        restarted = velero.gone().then(() => velero.restart());
+      },
+    });
+    const outcome = await runStep(restoreBackup, stepInput(restoreParameters()), tools);
+    await restarted;
+    expect(restarted).toBeDefined();
+    expect(outcome).toMatchObject({ status: 'done', after: { missing: 0, backup: { name: 'daily-2' } } });
+    const restores = await lab.west.api.list(`${VELERO_PATH}/restores`);
+    const phases = restores.map(({ status }) => (status as { phase: string }).phase);
+    expect(phases.toSorted()).toEqual(['Completed', 'Failed']);
+    const { differences } = await compareWithSnapshot(lab.west.api, onlyPlatform());
+    expect(differences).toEqual([]);
+  }, 600_000);
+
+  it('has nothing to do when it runs again', async () => {
+    expect(await runStep(restoreBackup, stepInput(restoreParameters()), stepTools())).toMatchObject({
+      status: 'already',
+    });
+  });
+});
+
+const onlyPlatform = (): Snapshot =>
+  new Map([...expected].filter(([, { metadata }]) => metadata.labels?.[TIER_LABEL] === 'platform'));
+
+describe('scaleOutNodes', () => {
+  it('refuses what the quota of the pool does not give, and names it', async () => {
+    const outcome = await runStep(scaleOutNodes, stepInput(scaleParameters({ maxNodes: 3 })), stepTools());
+    expect(outcome).toMatchObject({
+      status: 'refused',
+      summary: 'nodes of west/workers: wanted are 6, the quota is 3',
+    });
+  });
+
+  it('refuses nodes that are too small for what the manifests ask for, and names the resource', async () => {
+    const small = { resources: { cpu: '1', memory: '64Gi' } };
+    const outcome = await runStep(scaleOutNodes, stepInput(scaleParameters(small)), stepTools());
+    expect(outcome.details).toEqual([
+      expect.stringMatching(/^cpu of 6 nodes of pool workers: the manifests ask for \d+.*, there is 6$/),
+    ]);
+  });
+
+  it('scales the pool and waits for every node', async () => {
+    const outcome = await runStep(scaleOutNodes, stepInput(scaleParameters()), stepTools());
+    expect(outcome).toMatchObject({
+      status: 'done',
+      before: { asked: 1 },
+      after: { asked: nodes, ready: nodes },
+      snapshot: { asked: 1 },
+    });
+    expect(await runStep(scaleOutNodes, stepInput(scaleParameters()), stepTools())).toMatchObject({
+      status: 'already',
+    });
+  });
+
+  it('takes the quorum after the deadline and names the nodes that are missing', async () => {
+    const pool = '/apis/lab.siteshift.test/v1/namespaces/node-pools/nodepools/workers';
+    await lab.west.api.call(
+      'PATCH',
+      pool,
+      { spec: { deadReplicas: nodes + 1 } },
+      'application/merge-patch+json',
+    );
+    const more = { nodes: nodes + 1, deadlineMs: 5_000 };
+    const few = await runStep(scaleOutNodes, stepInput(scaleParameters({ ...more, quorum: 1 })), stepTools());
+    expect(few.status).toBe('failed');
+    expect(few.summary).toMatch(
+      /expected at least 7 of 7 nodes ready, seen 6: workers-0007: Ready not reported yet/,
+    );
+    const enough = await runStep(
+      scaleOutNodes,
+      stepInput(scaleParameters({ ...more, quorum: 0.8 })),
+      stepTools(),
+    );
+    expect(enough).toMatchObject({
+      status: 'done',
+      leftToDo: [expect.stringContaining('workers-0007'), expect.any(String)],
+    });
+    const undone = await runStep(
+      scaleOutNodes,
+      stepInput(scaleParameters(more), { mode: 'undo', snapshot: { asked: nodes } }),
+      stepTools(),
+    );
+    expect(undone).toMatchObject({ status: 'done', summary: 'west/workers: asks for 6 nodes again' });
+  });
+});
+
+describe('applyManifests after the restore', () => {
+  it('finds nothing to object to in a precheck, which changes nothing', async () => {
+    const outcome = await runStep(
+      applyManifests,
+      stepInput(applyParameters(), { mode: 'precheck', operation: operation(0) }),
+      stepTools(),
+    );
+    expect(outcome).toMatchObject({
+      status: 'planned',
+      before: { toCreate: filled.services.length, findingsTotal: 0, missingNamespaces: [] },
+    });
+    const { objectsPresent } = await compareWithSnapshot(lab.west.api, expected);
+    expect(objectsPresent).toBe(onlyPlatform().size);
+  });
+
+  it('makes both clusters equal, object by object', async () => {
+    const outcome = await runStep(applyManifests, stepInput(applyParameters()), stepTools());
+    expect(outcome).toMatchObject({ status: 'done', after: { ready: filled.services.length } });
+    expect(await compareWithSnapshot(lab.west.api, expected)).toEqual({
+      objectsExpected: expected.size,
+      objectsPresent: expected.size,
+      objectsReady: expected.size,
+      differences: [],
+    });
+  });
+
+  it('moves the store to the new primary: the lost site can no longer overwrite it', async () => {
+    const outcome = await runStep(captureManifests, captureInput('west'), stepTools());
+    expect(outcome).toMatchObject({ status: 'done', after: { storeEpoch: 2 } });
+    const late = await runStep(captureManifests, captureInput('east'), stepTools());
+    expect(late).toMatchObject({
+      status: 'refused',
+      summary: expect.stringContaining('the store holds epoch 2 of west'),
+    });
+  });
+});
+
+describe('shiftMesh', () => {
+  const parameters = (more: Partial<ShiftMeshParameters> = {}): ShiftMeshParameters => {
+    const [host = '', mesh] = Object.entries(inventory.meshHosts)[0] ?? [];
+    return { ...west(), host, mesh: need(mesh), ...more };
+  };
+  const routesOf = async (host: string) =>
+    (await lab.west.api.list('/apis/networking.istio.io/v1/virtualservices')).filter(({ spec }) =>
+      (spec as { hosts: string[] }).hosts.includes(host),
+    );
+
+  it('gives the host exactly one VirtualService and takes the service off the public gateway', async () => {
+    const { host, mesh } = parameters();
+    const outcome = await runStep(shiftMesh, stepInput(parameters()), stepTools());
+    expect(outcome).toMatchObject({ status: 'done', snapshot: { route: null } });
+    const routes = await routesOf(host);
+    expect(routes).toHaveLength(1);
+    expect(routes[0]?.['spec']).toMatchObject({
+      http: [{ rewrite: { authority: `${mesh.service}.${mesh.namespace}.svc.cluster.local` } }],
+    });
+    expect(await runStep(shiftMesh, stepInput(parameters()), stepTools())).toMatchObject({
+      status: 'already',
+    });
+  });
+
+  it('moves a part to a canary by percent or by header, and undoes it from the snapshot', async () => {
+    const { host, mesh } = parameters();
+    const service = mesh.service.replace('-06', '-07');
+    const before = (await routesOf(host))[0]?.['spec'];
+    const byPercent = await runStep(
+      shiftMesh,
+      stepInput(parameters({ canary: { service, percent: 20 } })),
+      stepTools(),
+    );
+    expect(byPercent).toMatchObject({ status: 'done' });
+    expect((await routesOf(host))[0]?.['spec']).toMatchObject({
+      http: [{ route: [{ weight: 80 }, { weight: 20 }] }],
+    });
+    const header = { name: 'X-Canary', value: 'yes' };
+    const byHeader = await runStep(
+      shiftMesh,
+      stepInput(parameters({ canary: { service, header } })),
+      stepTools(),
+    );
+    expect((await routesOf(host))[0]?.['spec']).toMatchObject({
+      http: [{ match: [{ headers: { 'x-canary': { exact: 'yes' } } }] }, { name: 'all' }],
+    });
+    for (const { snapshot } of [byHeader, byPercent]) {
+      const undone = await runStep(
+        shiftMesh,
+        stepInput(parameters(), { mode: 'undo', ...(snapshot === undefined ? {} : { snapshot }) }),
+        stepTools(),
+      );
+      expect(undone.status).toBe('done');
+    }
+    const routes = await routesOf(host);
+    expect(routes.map((route) => route['spec'])).toEqual([before]);
+  });
+
+  it('refuses a host that two objects answer for, and a service that is not there', async () => {
+    const { host, mesh } = parameters();
+    const [route] = await routesOf(host);
+    const second = { name: 'second', namespace: mesh.namespace };
+    await lab.west.api.create({ ...need(route), metadata: second });
+    const twice = await runStep(shiftMesh, stepInput(parameters()), stepTools());
+    expect(twice).toMatchObject({
+      status: 'refused',
+      summary: expect.stringContaining('expected one VirtualService at these gateways, seen 2'),
+    });
+    await lab.west.api.delete({ ...need(route), metadata: second });
+    const absent = await runStep(
+      shiftMesh,
+      stepInput(parameters({ canary: { service: 'nobody', percent: 1 } })),
+      stepTools(),
+    );
+    expect(absent).toMatchObject({
+      status: 'refused',
+      summary: expect.stringContaining('Knative Service nobody is not there'),
+    });
+  });
+});
+
+describe('a store that cannot be trusted', () => {
+  it('says which bundle is broken at precheck, and applies nothing of it', async () => {
+    const [first = ''] = readdirSync(bucketFile('manifests', 'bundles'));
+    const file = bucketFile('manifests', 'bundles', first);
+    const whole = readFileSync(file);
+    truncateSync(file, 30);
+    const outcome = await runStep(
+      applyManifests,
+      stepInput(applyParameters(), { mode: 'precheck', operation: operation(0) }),
+      stepTools(),
+    );
+    expect(outcome).toMatchObject({
+      status: 'refused',
+      summary: expect.stringMatching(/was truncated or changed: expected SHA-256/),
+    });
+    rmSync(file);
+    const gone = await runStep(applyManifests, stepInput(applyParameters()), stepTools());
+    expect(gone).toMatchObject({
+      status: 'refused',
+      summary: expect.stringContaining('is missing in s3://manifests/'),
+    });
+    writeFileSync(file, whole);
+  });
+});
