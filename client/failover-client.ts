@@ -117,13 +117,32 @@ async function fetchHistories(
   const execution = (started as ChildStarted | undefined)?.childWorkflowExecutionStartedEventAttributes
     .workflowExecution;
   if (execution === undefined) return { parent };
-  return { parent, child: await historyJson(client, execution.workflowId, execution.runId) };
+  // After a reset the execution goes on under another run id; only if the id is another run's by now, ask for the first.
+  const latest = await historyJson(client, execution.workflowId);
+  const isSame = isRunOf(latest, execution.runId);
+  return {
+    parent,
+    child: isSame ? latest : await historyJson(client, execution.workflowId, execution.runId),
+  };
 }
 
 interface ChildStarted {
   readonly childWorkflowExecutionStartedEventAttributes: {
     readonly workflowExecution: { readonly workflowId: string; readonly runId: string };
   };
+}
+
+interface Started {
+  readonly workflowExecutionStartedEventAttributes?: {
+    readonly firstExecutionRunId?: string;
+    readonly originalExecutionRunId?: string;
+  };
+}
+
+function isRunOf({ events }: HistoryJson, runId: string): boolean {
+  const [first]: readonly Started[] = events;
+  const started = first?.workflowExecutionStartedEventAttributes;
+  return started?.firstExecutionRunId === runId || started?.originalExecutionRunId === runId;
 }
 
 async function historyJson(client: Client, id: string, runId?: string): Promise<HistoryJson> {

@@ -10,7 +10,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1rem; }
 td, th { border-bottom: 1px solid var(--line); padding: 0.3rem 0.6rem; text-align: left; vertical-align: top;
   overflow-wrap: anywhere; }
-td:first-child { white-space: nowrap; }
+td:first-child, th { white-space: nowrap; }
 summary { cursor: pointer; padding: 0.2rem 0; }
 svg.timeline { width: 100%; height: auto; }
 svg text { fill: var(--ink); font: 11px system-ui, sans-serif; }

@@ -198,6 +198,52 @@ test('a run that goes on, or was terminated, has a report, too', limit, async ()
   });
 });
 
+test('a run that was reset has one report, and no step is in it twice', limit, async () => {
+  const plan = operatedPlan('real');
+  const script = scriptedKinds({
+    'promote/billing': [
+      testOutcome('failed', 'freeze timed out'),
+      testOutcome('done', 'billing-west is primary'),
+    ],
+  });
+  await withCli({ compiled: compiled(plan), steps: script.steps }, async (say) => {
+    const started = await say(...real);
+    const id = idIn(started.err);
+    expect(started.code).toBe(4);
+    await resetBeforePromotions();
+    expect(await say('status', id, '--watch')).toMatchObject({ code: 0 });
+    const { out } = await say('report', id, '--json');
+    const { record, gaps, timeline } = JSON.parse(out) as ReturnType<typeof fromHistory>;
+    expect(record.steps.map((step) => `${step.id} ${step.outcome?.status}`)).toEqual(
+      plan.steps.map((step) => `${step.id} done`),
+    );
+    expect(timeline.bars.filter((bar) => bar.lane === 'promote/billing' && bar.kind === 'work')).toHaveLength(
+      1,
+    );
+    expect(gaps).toEqual([
+      expect.stringMatching(/^failover\/shop was reset at event \d+; what was scheduled before/),
+    ]);
+  });
+});
+
+/** As an operator would by the UI: back to before the promotions were scheduled. */
+async function resetBeforePromotions(): Promise<void> {
+  const handle = lab.client.workflow.getHandle('failover/shop');
+  const { runId } = await handle.describe();
+  const { events } = await handle.fetchHistory();
+  const scheduled = events?.find(
+    (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'promoteDatabase',
+  );
+  await lab.client.workflowService.resetWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId: 'failover/shop', runId },
+    reason: 'the test goes back',
+    requestId: `reset-${runId}`,
+    workflowTaskFinishEventId:
+      scheduled?.activityTaskScheduledEventAttributes?.workflowTaskCompletedEventId ?? null,
+  });
+}
+
 test('doctor finds Temporal, the search attributes and the worker', limit, async () => {
   const inventory = join(lab.folder, 'siteshift.yaml');
   writeFileSync(inventory, validInventory);
