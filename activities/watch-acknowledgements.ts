@@ -9,6 +9,8 @@ const handAfterMs = 150;
 const handAgainMs = 1_000;
 /** The registry follows by about half a second; reading it costs the center more than it is worth before that. */
 const registryAfterMs = 700;
+/** What arrives within this time is counted together: counting a thousand consumers is not free. */
+const gatherMs = 5;
 const registryEveryMs = 500;
 
 export interface Watched {
@@ -122,8 +124,12 @@ export class AcknowledgementWatch {
         this.#wake = () => undefined;
         resolve();
       };
-      const timer = setTimeout(done, withinMs);
-      this.#wake = done;
+      let timer = setTimeout(done, withinMs);
+      this.#wake = () => {
+        this.#wake = () => undefined;
+        clearTimeout(timer);
+        timer = setTimeout(done, Math.min(gatherMs, withinMs));
+      };
     });
   }
 }

@@ -4,6 +4,8 @@ import { callHttp, keepConnections, type HttpConnections } from './http-client.t
 import type { FollowerLog } from './options.ts';
 
 const perMessage = 1_000;
+/** Those that come in the same moment go together. */
+const gatherMs = 4;
 
 /** Acknowledgements of all followers in this process for one collector. What gathers during one message goes with the next. */
 export class AcknowledgementOutbox {
@@ -38,9 +40,8 @@ export class AcknowledgementOutbox {
 
   async #sendAll(): Promise<void> {
     const backOff = new BackOff(this.#closed.signal, 50, 1_000);
-    // Those that come in the same moment go together.
-    await new Promise((resolve) => setTimeout(resolve, 1));
     while (this.#waiting.size > 0 && !this.#closed.signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, gatherMs));
       const batch = [...this.#waiting].slice(0, perMessage);
       try {
         await this.#send(batch.map(([, acknowledgement]) => acknowledgement));

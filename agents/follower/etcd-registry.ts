@@ -10,7 +10,7 @@ const renewMs = 3_000;
 /** etcd takes at most 128 operations in a transaction. */
 const putsPerTransaction = 100;
 /** The registry is the slow way: it must not take part in the moment of the switch. */
-const gatherMs = 150;
+const gatherMs = 300;
 
 /** Entries of this process in etcd, all under one lease; changes go in batches. */
 export class EtcdRegistry {

@@ -173,7 +173,7 @@ export class Follower {
 
   /** Not in the moment of the switch, in which all the others switch, too. */
   async #drainLater(old: PoolGeneration): Promise<void> {
-    await sleep(100 + Math.random() * 400);
+    await sleep(300 + Math.random() * 900);
     const cut = await old.drain(this.#limits.drainMs);
     if (cut > 0) {
       this.#log.warn({ cut, primary: old.document.primary }, 'connections were cut after the drain time');

@@ -3,7 +3,7 @@ import type { RegisteredConsumer } from '../../domain/datasource.ts';
 import type { Registration } from './center-session.ts';
 
 /** The registry is the slow way: it must not take part in the moment of the switch. */
-const gatherMs = 150;
+const gatherMs = 300;
 
 /** An ephemeral instance stands for one consumer; its metadata say what it has applied. Values are texts. */
 export interface NacosInstance {

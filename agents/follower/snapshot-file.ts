@@ -5,7 +5,7 @@ import { parseDocument } from '../../domain/datasource-messages.ts';
 import type { DatasourceDocument } from '../../domain/datasource.ts';
 
 /** Writing waits for a moment: a disk that syncs a thousand files at once would hold up the switch itself. */
-const settleMs = 200;
+const settleMs = 500;
 
 /**
  * The last document on disk. It serves two ends: a start while no config center answers, and a floor under the epoch,
@@ -46,7 +46,7 @@ export class SnapshotFile {
   }
 
   async #writeSoon(): Promise<void> {
-    await sleep(settleMs * (1 + Math.random()));
+    await sleep(settleMs * (1 + 2 * Math.random()));
     while (this.#latest !== undefined) {
       const document = this.#latest;
       this.#latest = undefined;

@@ -32,6 +32,9 @@ const accounts: Accounts = {
   replication: { user: 'replica', password: 'bench-replica' },
   application: { user: 'app', password: 'bench-app' },
 };
+/** Followers open their connection to the next primary within this time. */
+const warmMs = 4_000;
+
 /** For every process of the bench; the documents and the parameters only name them. */
 export const environment = {
   BENCH_ADMIN: accounts.admin.password,
@@ -81,7 +84,7 @@ export async function startCenter(kind: 'nacos' | 'etcd', options: RigOptions): 
 
 /** One center with its consumers, and the product's step that pushes to them. */
 export interface Rig {
-  /** Opens the other server and pushes it. Resolves when the step has ended and 3 s after the publish are over. */
+  /** Opens the other server and pushes it. Resolves when the step has ended and all is quiet again. */
   round(): Promise<{ readonly outcome: StepOutcome; readonly events: readonly AppliedEvent[] }>;
   end(): Promise<void>;
 }
@@ -90,7 +93,7 @@ export async function startRig(
   name: string,
   center: ConfigCenter,
   servers: ReadonlyMap<string, DatabaseServer>,
-  options: RigOptions & { readonly useCollectors: boolean },
+  options: RigOptions & { readonly useCollectors: boolean; readonly keepWarm: boolean },
 ): Promise<Rig> {
   const { supervisor, ports, folder, consumers, processes } = options;
   const collectors = await startCollectors(supervisor, ports);
@@ -114,6 +117,7 @@ export async function startRig(
         key,
         collectors: collectors.map(({ url }) => ({ url })),
         connectionLimit: 1,
+        limits: { warmMs: options.keepWarm ? warmMs : 0 },
       },
       snapshotFolder,
       eventsFile,
@@ -147,7 +151,8 @@ export async function startRig(
       const used = options.useCollectors ? collectors : [];
       const parameters = parametersOf(center, key, servers, used, from, to);
       const outcome = await runPush(parameters, epoch);
-      await sleep(3_000);
+      // Late ones count up to 3 s; the standbys are open again after that.
+      await sleep(warmMs + 2_000);
       return { outcome, events: eventsOf(epoch) };
     },
     end: async () => {

@@ -30,7 +30,14 @@ interface TargetResult {
   readonly directly: number;
 }
 
-const targets = ['nacos', 'etcd', 'nacos-center-only', 'etcd-center-only'] as const;
+/** center-only: no collectors in the step, so no direct channel, and the registry alone acknowledges. cold: no warm standbys. */
+const targets = {
+  nacos: { kind: 'nacos', useCollectors: true, keepWarm: true },
+  etcd: { kind: 'etcd', useCollectors: true, keepWarm: true },
+  'nacos-center-only': { kind: 'nacos', useCollectors: false, keepWarm: true },
+  'etcd-center-only': { kind: 'etcd', useCollectors: false, keepWarm: true },
+  'etcd-cold': { kind: 'etcd', useCollectors: true, keepWarm: false },
+} as const;
 const goal = { appliedP9999Ms: 200, acknowledgedAfterMs: 500, missing: 0 };
 
 /** Real followers in several processes, real servers that they prove; the publisher is the product's own step. */
@@ -41,14 +48,15 @@ export async function run(args: string[]): Promise<void> {
       consumers: { type: 'string', default: '1000' },
       rounds: { type: 'string', default: '5' },
       processes: { type: 'string', default: '4' },
-      targets: { type: 'string', default: targets.join(',') },
+      targets: { type: 'string', default: Object.keys(targets).join(',') },
       json: { type: 'string' },
     },
   });
   const [consumers, rounds, processes] = [values.consumers, values.rounds, values.processes].map(wholeNumber);
-  const wanted = targets.filter((target) => values.targets.split(',').includes(target));
-  if (wanted.length === 0)
-    throw new Error(`--targets: expected some of ${targets.join(',')}, seen ${values.targets}`);
+  const wanted = Object.entries(targets).filter(([target]) => values.targets.split(',').includes(target));
+  if (wanted.length === 0) {
+    throw new Error(`--targets: expected some of ${Object.keys(targets).join(',')}, seen ${values.targets}`);
+  }
   const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
   const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
   closeOnSignals(supervisor, console.log);
@@ -65,12 +73,10 @@ export async function run(args: string[]): Promise<void> {
     const servers = await startPrimaries(options);
     const centers = new Map<string, Awaited<ReturnType<typeof startCenter>>>();
     const results: TargetResult[] = [];
-    for (const target of wanted) {
-      const kind = target.startsWith('etcd') ? 'etcd' : 'nacos';
+    for (const [target, { kind, ...how }] of wanted) {
       const center = centers.get(kind) ?? (await startCenter(kind, options));
       centers.set(kind, center);
-      const useCollectors = !target.endsWith('center-only');
-      const rig = await startRig(target, center, servers, { ...options, useCollectors });
+      const rig = await startRig(target, center, servers, { ...options, ...how });
       results.push(await measure(target, rig, options.consumers, rounds ?? 0));
       await rig.end();
     }
