@@ -12,6 +12,8 @@ import { runWorkflowId } from './workflow-ids.ts';
 
 /** How long one question to Temporal may take before it counts as not answered. */
 const requestTimeoutMs = 10_000;
+/** A server that refuses the connection is tried again until then: it may be starting. */
+const connectTimeoutMs = 5_000;
 
 /** A history as Temporal's own tools write and read it. */
 export type HistoryJson = { readonly events: readonly object[] };
@@ -45,7 +47,7 @@ export async function connectFailoverClient({ temporal }: ClientConfig): Promise
   const { address, namespace, taskQueue, apiKey, tls } = temporal;
   const options: ConnectionOptions = {
     address,
-    connectTimeout: requestTimeoutMs,
+    connectTimeout: connectTimeoutMs,
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(tls === undefined ? {} : { tls }),
   };

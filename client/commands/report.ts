@@ -10,9 +10,8 @@ import { CommandFailure } from '../exit-codes.ts';
 import type { Ending } from '../exit-codes.ts';
 import { withClient } from '../failover-client.ts';
 import type { Output } from '../output.ts';
-
-export const reportFormats = ['markdown', 'html', 'json'] as const;
-export type ReportFormat = (typeof reportFormats)[number];
+import { reportFormats } from '../report-formats.ts';
+import type { ReportFormat } from '../report-formats.ts';
 
 const extensions: { readonly [Format in ReportFormat]: string } = {
   markdown: 'md',
