@@ -4,6 +4,7 @@ import { good, lookAt, problem, warning, type KubernetesFinding } from '../../do
 import { mapping } from '../../domain/kubernetes/object.ts';
 import type { BackupLocation, KubernetesCluster } from '../../domain/schema/kubernetes.ts';
 import type { StepTools } from '../tools.ts';
+import { backupCompleteness } from './backup-completeness.ts';
 import { findBackup } from './backup-content.ts';
 import { readBackups } from './backups.ts';
 import { clientOf } from './client.ts';
@@ -47,7 +48,7 @@ export async function backupReadiness(
 
 async function freshness(
   bucket: Bucket,
-  { location, locationName, standby }: BackupReadinessOptions,
+  { location, locationName, primary, standby }: BackupReadinessOptions,
   tools: StepTools,
 ): Promise<readonly KubernetesFinding[]> {
   const what = `newest backup in ${locationName}`;
@@ -73,6 +74,9 @@ async function freshness(
   return [
     describeNewest(what, facts, tools.now(), location),
     ...(await passedOver(bucket, facts)),
+    ...(await lookAt(`completeness of ${facts.name}`, `see to ${primary.name}`, async () =>
+      backupCompleteness(await clientOf(primary.name, primary.cluster, tools), facts, objects),
+    )),
     isSynced
       ? good(`${facts.name} on ${standby.name}`, 'synced')
       : warning(

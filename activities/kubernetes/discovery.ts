@@ -97,6 +97,12 @@ async function discover(client: KubernetesClient): Promise<ReadonlyMap<string, R
   return found;
 }
 
+/** As Velero and kubectl name it: `plural` or `plural.group`. */
+export function resourceName({ plural, apiVersion }: Resource): string {
+  const group = groupOf(apiVersion);
+  return group === '' ? plural : `${plural}.${group}`;
+}
+
 const groupPath = (apiVersion: string): string =>
   apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 

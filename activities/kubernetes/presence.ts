@@ -1,7 +1,6 @@
-import { groupOf } from '../../domain/kubernetes/object.ts';
 import { itemKey, type BackupItem } from '../../domain/kubernetes/restore-plan.ts';
 import type { KubernetesClient } from './client.ts';
-import { discoveryOf, type Resource } from './discovery.ts';
+import { discoveryOf, resourceName, type Resource } from './discovery.ts';
 import { inLanes } from './lanes.ts';
 import { forEachObject } from './list.ts';
 
@@ -40,8 +39,3 @@ export async function findMissing<Item extends BackupItem>(
     unknown: [...wanted].filter((name) => !served.has(name)).toSorted(),
   };
 }
-
-const resourceName = ({ plural, apiVersion }: Resource): string => {
-  const group = groupOf(apiVersion);
-  return group === '' ? plural : `${plural}.${group}`;
-};
