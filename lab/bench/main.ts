@@ -18,6 +18,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     measures: 'moving units under load: misrouted, errors, gap [--rounds N] [--json FILE]',
     load: () => import('./flip.ts'),
   },
+  apply: {
+    measures:
+      'applyManifests beside kubectl and a bare loop on one API server [--objects N] [--also N,N] [--json FILE]',
+    load: () => import('./apply.ts'),
+  },
   steps: {
     measures: 'orchestration per sequential step [--steps N] [--json FILE]',
     load: () => import('./steps.ts'),
