@@ -31,6 +31,11 @@ export type CasVerdict =
 export interface ConfigCenterDriver {
   /** For messages: kind and address, e.g. `Nacos at http://nacos.example:8848/nacos`. */
   readonly where: string;
+  /**
+   * Whether the center tells its listeners at once. One that gathers changes first (Nacos, by a tick of 100 ms) is
+   * overtaken: the collectors hand the document over as soon as it is published.
+   */
+  readonly tellsAtOnce: boolean;
   /** As fresh as the center can be asked; undefined when the key does not exist. */
   read(at: CenterKey): Promise<CenterContent | undefined>;
   /** @param expected token of what is to be replaced; undefined = the key must not exist */

@@ -39,6 +39,7 @@ export function openEtcd(center: EtcdCenter, tools: StepTools): ConfigCenterDriv
 
   return {
     where,
+    tellsAtOnce: true,
     read: ({ key }) => read(key),
     publish: ({ key }, content, expected) => publish(key, content, expected),
     consumers: async (datasource) => {

@@ -66,6 +66,7 @@ export function openNacos(center: NacosCenter, tools: StepTools): ConfigCenterDr
 
   return {
     where,
+    tellsAtOnce: false,
     read,
     publish,
     consumers: async (datasource) => {

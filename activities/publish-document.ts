@@ -1,7 +1,7 @@
 import { judgeStamp } from '../domain/operation.ts';
 import type { DatasourceDocument } from '../domain/datasource.ts';
 import { StepFailed, StepRefused } from './define-step.ts';
-import { digestOf, readHeld, textOf, type PushTarget } from './push-targets.ts';
+import { digestOf, heldDocument, readHeld, textOf, type PushTarget } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 
 /** Conflicts come from other writers of the same key; there is no reason for a hundred of them. */
@@ -44,12 +44,17 @@ export async function publishDocument(
   }
 }
 
-/** @returns false when somebody else wrote in between */
+/**
+ * Compares with what was seen last, by this step: reading it anew would only cost time, since a change in between is a
+ * conflict. After anything but a success it is read.
+ * @returns false when somebody else wrote in between
+ */
 async function tryPublish(target: PushTarget, document: DatasourceDocument): Promise<boolean> {
-  const held = await readHeld(target, document.datasource);
+  const { held } = target.known ?? { held: await readHeld(target, document.datasource) };
+  target.known = undefined;
   if (held !== undefined) {
     if ('foreign' in held) throw new StepRefused([`${target.center}: ${held.foreign}`]);
-    const verdict = judgeStamp(held.document, document.epoch, document.operation);
+    const verdict = judgeStamp(held, document.epoch, document.operation);
     if (verdict.kind === 'stale') {
       throw new StepRefused([`${target.center}: ${target.at.key}: ${verdict.reason}`]);
     }
@@ -57,15 +62,17 @@ async function tryPublish(target: PushTarget, document: DatasourceDocument): Pro
       if (held.digest !== digestOf(document)) {
         const where = `${target.center}: ${target.at.key}`;
         throw new StepRefused([
-          `${where}: epoch ${document.epoch} was published by this operation before, naming ${held.document.primary} instead of ${document.primary}`,
+          `${where}: epoch ${document.epoch} was published by this operation before, naming ${held.primary} instead of ${document.primary}`,
         ]);
       }
       // The formal edition is never replaced by the canary's.
-      if (held.document.canary === undefined || document.canary !== undefined) return true;
+      if (!held.isCanary || document.canary !== undefined) return true;
     }
   }
   const result = await target.driver.publish(target.at, JSON.stringify(document), held?.token);
-  return result.kind === 'published';
+  if (result.kind === 'conflict') return false;
+  target.known = { held: heldDocument(document, result.token) };
+  return true;
 }
 
 const notAnswering = (target: PushTarget, document: DatasourceDocument, error: unknown): StepFailed =>

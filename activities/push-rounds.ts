@@ -13,7 +13,7 @@ import { collectorClient } from './collector-client.ts';
 import { StepFailed } from './define-step.ts';
 import type { PushInput, PushState } from './observe-push.ts';
 import { publishDocument } from './publish-document.ts';
-import { digestOf, openTargets, readHeld, textOf, within, type PushTarget } from './push-targets.ts';
+import { digestOf, knownFrom, openTargets, textOf, within, type PushTarget } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 import { AcknowledgementWatch } from './watch-acknowledgements.ts';
 
@@ -41,9 +41,15 @@ export function openPush(
   document: DatasourceDocument,
   tools: StepTools,
 ): Push {
-  const { fromSite, collectors, cluster, datasource } = input.parameters;
+  const { fromSite, toSite, collectors, cluster, datasource } = input.parameters;
   const unreachable = observed.publications.filter((one) => !isReachable(one)).map((one) => one.center);
   const targets = openTargets(input.parameters, tools).filter(({ center }) => !unreachable.includes(center));
+  for (const target of targets) {
+    const seen = observed.publications.find(
+      (one) => one.center === target.center && one.key === target.at.key,
+    );
+    if (seen !== undefined) target.known = knownFrom(seen);
+  }
   const siteOf = (node: string) => cluster.nodes[node]?.site;
   const isSiteDead =
     input.style === 'forced' ||
@@ -52,9 +58,10 @@ export function openPush(
   const isExcused = (consumer: RegisteredConsumer) => isSiteDead && consumer.site === fromSite;
   const { epoch, operation } = document;
   const tally = new AcknowledgementTally({ epoch, operation, digest: digestOf(document) }, isExcused);
-  const clients = Object.entries(collectors).map(([name, collector]) =>
-    collectorClient(name, collector, tools),
-  );
+  const distance = (site: string) => (site === toSite ? 0 : site === fromSite ? 2 : 1);
+  const clients = Object.entries(collectors)
+    .sort(([, a], [, b]) => distance(a.site) - distance(b.site))
+    .map(([name, collector]) => collectorClient(name, collector, tools));
   // The center of a site that is left may be the only one there is: then it is the one that counts.
   const elsewhere = targets.filter(({ site }) => site !== fromSite);
   const required = elsewhere.length > 0 ? elsewhere : targets;
@@ -76,12 +83,10 @@ export async function pushCanary(push: Push): Promise<number | undefined> {
   const { datasource, fromSite, toSite, name } = input.parameters;
   const live = tally.alive();
   const canary = chooseCanary(live, datasource.canary, { fromSite, toSite });
-  const held = await readHeld(required[0] as PushTarget, name).catch(() => undefined);
-  const isFormal =
-    held !== undefined &&
-    'document' in held &&
-    held.document.epoch === document.epoch &&
-    held.document.canary === undefined;
+  const isFormal = required.some(({ known }) => {
+    const held = known?.held;
+    return held !== undefined && 'epoch' in held && held.epoch === document.epoch && !held.isCanary;
+  });
   if (canary.length === 0 || live.length <= canary.length || isFormal) return undefined;
   const startedAt = tools.now();
   const deadline = startedAt + datasource.ackTimeoutMs;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ObservedPublication } from '../domain/datasource-decisions.ts';
-import { documentDigestText } from '../domain/datasource-document.ts';
+import { documentDigestText, type HeldDocument } from '../domain/datasource-document.ts';
 import { MalformedMessage, parseDocument } from '../domain/datasource-messages.ts';
 import type { DatasourceDocument } from '../domain/datasource.ts';
 import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
@@ -13,6 +13,8 @@ export interface PushTarget {
   readonly site: string;
   readonly at: CenterKey;
   readonly driver: ConfigCenterDriver;
+  /** What this step saw there last; undefined when it has to look. */
+  known: { readonly held: HeldContent } | undefined;
 }
 
 export function openTargets(parameters: PushDatasourceParameters, tools: StepTools): readonly PushTarget[] {
@@ -21,7 +23,8 @@ export function openTargets(parameters: PushDatasourceParameters, tools: StepToo
     const center = centers[name];
     if (center === undefined)
       throw new Error(`datasource ${parameters.name}: no config center ${name} in the plan`);
-    return { center: name, site: center.site, at: { key, group }, driver: openConfigCenter(center, tools) };
+    const driver = openConfigCenter(center, tools);
+    return { center: name, site: center.site, at: { key, group }, driver, known: undefined };
   });
 }
 
@@ -30,9 +33,23 @@ export const digestOf = (document: DatasourceDocument): string =>
 
 /** A document, or why it is none; undefined when there is nothing. */
 export type HeldContent =
-  | { readonly token: string; readonly document: DatasourceDocument; readonly digest: string }
+  | (HeldDocument & {
+      readonly token: string;
+      readonly primary: string;
+      readonly isCanary: boolean;
+      readonly document?: DatasourceDocument;
+    })
   | { readonly token: string; readonly foreign: string }
   | undefined;
+
+export const heldDocument = (document: DatasourceDocument, token: string) => ({
+  token,
+  epoch: document.epoch,
+  operation: document.operation,
+  digest: digestOf(document),
+  primary: document.primary,
+  isCanary: document.canary !== undefined,
+});
 
 /** What a center holds under the key. What is not a document of this datasource is left alone by everybody. */
 export async function readHeld({ driver, at }: PushTarget, datasource: string): Promise<HeldContent> {
@@ -41,12 +58,21 @@ export async function readHeld({ driver, at }: PushTarget, datasource: string): 
   const { token, content } = found;
   try {
     const document = parseDocument(content);
-    if (document.datasource === datasource) return { token, document, digest: digestOf(document) };
+    if (document.datasource === datasource) return { ...heldDocument(document, token), document };
     return { token, foreign: `${at.key} holds the document of datasource ${document.datasource}` };
   } catch (error) {
     if (!(error instanceof MalformedMessage)) throw error;
-    return { token, foreign: `${at.key} holds something else than a datasource document (${error.message})` };
+    return {
+      token,
+      foreign: `${at.key} holds something else than a datasource document (${error.message})`,
+    };
   }
+}
+
+/** What an observation says about the content; undefined where it could not look. */
+export function knownFrom(observed: ObservedPublication): PushTarget['known'] {
+  if (observed.state === 'absent') return { held: undefined };
+  return observed.state === 'held' ? { held: observed } : undefined;
 }
 
 /** Centers whose compare-and-set was tried, with the time of it; tried again after a while: servers get replaced. */
@@ -74,17 +100,25 @@ export async function observePublication(
   tools: StepTools,
 ): Promise<SeenPublication> {
   const place = { center: target.center, site: target.site, key: target.at.key };
-  const nothing = { ...place, why: '', epoch: 0, operation: '', digest: '', primary: '', isCanary: false };
+  const nothing = {
+    ...place,
+    why: '',
+    epoch: 0,
+    operation: '',
+    digest: '',
+    primary: '',
+    isCanary: false,
+    token: '',
+  };
   const look = async (): Promise<SeenPublication> => {
     const why = await unsafeReason(target, tools.now());
     if (why !== undefined) return { observed: { ...nothing, state: 'unsafe', why } };
     const held = await readHeld(target, datasource);
     if (held === undefined) return { observed: { ...nothing, state: 'absent' } };
     if ('foreign' in held) return { observed: { ...nothing, state: 'foreign', why: held.foreign } };
-    const { document, digest } = held;
-    const { epoch, operation, primary, canary } = document;
-    const isCanary = canary !== undefined;
-    return { observed: { ...nothing, state: 'held', epoch, operation, digest, primary, isCanary }, document };
+    const { document, ...rest } = held;
+    const observed = { ...nothing, ...rest, state: 'held' } as const;
+    return document === undefined ? { observed } : { observed, document };
   };
   try {
     return await within(withinMs, look());

@@ -4,9 +4,12 @@ import type { CollectorClient } from './collector-client.ts';
 import { textOf, type PushTarget } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 
-/** Consumers that have said nothing after this long are handed the document by the collectors, and again every second. */
+/**
+ * Consumers that have said nothing for so long are handed the document by a collector: at once where the center is
+ * slow by its making. Who is silent after that is handed it by all collectors, again and again.
+ */
 const handAfterMs = 150;
-const handAgainMs = 1_000;
+const handAgainMs = [150, 1_000];
 /** The registry follows by about half a second; reading it costs the center more than it is worth before that. */
 const registryAfterMs = 700;
 /** What arrives within this time is counted together: counting a thousand consumers is not free. */
@@ -81,15 +84,18 @@ export class AcknowledgementWatch {
   ): Promise<TallyState> {
     const { tally, tools } = this.#watched;
     const startedAt = tools.now();
-    let [handAt, registryAt] = [startedAt + handAfterMs, startedAt + registryAfterMs];
+    const isSlow = this.#watched.targets.some(({ driver }) => !driver.tellsAtOnce);
+    let [handAt, registryAt] = [startedAt + (isSlow ? 0 : handAfterMs), startedAt + registryAfterMs];
+    let turn = 0;
     for (;;) {
       const state = tally.state(only);
       const now = tools.now();
       if ((state.isComplete && state.missing.length === 0) || now >= deadline) return state;
       tools.signal.throwIfAborted();
       if (now >= handAt) {
-        handAt = now + handAgainMs;
-        void this.#hand(edition, [...state.missing, ...state.excused]);
+        handAt = now + (handAgainMs[turn] ?? 1_000);
+        void this.#hand(edition, [...state.missing, ...state.excused], turn);
+        turn += 1;
       }
       if (now >= registryAt) {
         registryAt = now + registryEveryMs;
@@ -100,21 +106,29 @@ export class AcknowledgementWatch {
     }
   }
 
-  async #hand(document: DatasourceDocument, to: readonly string[]): Promise<void> {
-    const { collectors, tools } = this.#watched;
+  /** One collector is enough at first: consumers are connected to all, and each would hand the same over. */
+  async #hand(document: DatasourceDocument, to: readonly string[], turn: number): Promise<void> {
+    const { collectors } = this.#watched;
     if (to.length === 0) return;
-    await Promise.all(
-      collectors.map(async (collector) => {
-        try {
-          this.#handed += await collector.hand(document, to);
-        } catch (error) {
-          tools.log.debug(
-            { collector: collector.name, error: textOf(error) },
-            'collector hands nothing over',
-          );
-        }
-      }),
-    );
+    if (turn === 0) {
+      for (const collector of collectors) if (await this.#handBy(collector, document, to)) return;
+    } else await Promise.all(collectors.map((collector) => this.#handBy(collector, document, to)));
+  }
+
+  async #handBy(
+    collector: CollectorClient,
+    document: DatasourceDocument,
+    to: readonly string[],
+  ): Promise<boolean> {
+    const { tools } = this.#watched;
+    try {
+      const handed = await collector.hand(document, to);
+      this.#handed += handed;
+      return handed > 0;
+    } catch (error) {
+      tools.log.debug({ collector: collector.name, error: textOf(error) }, 'collector hands nothing over');
+      return false;
+    }
   }
 
   #change(withinMs: number): Promise<void> {

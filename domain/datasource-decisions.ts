@@ -18,6 +18,8 @@ export type ObservedPublication = {
   readonly digest: string;
   readonly primary: string;
   readonly isCanary: boolean;
+  /** What compare-and-set is to compare with; '' while there is nothing. */
+  readonly token: string;
 };
 
 /** The newest opening in the journals of the cluster; epoch 0 where there is none. */

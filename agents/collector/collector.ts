@@ -179,13 +179,14 @@ function send(response: ServerResponse, status: number, body: object): void {
 function openStream(response: ServerResponse, board: DatasourceBoard, consumer: string): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   response.socket?.setNoDelay(true);
-  const write = (line: object) => {
-    response.write(`${JSON.stringify(line)}\n`);
+  const write = (line: string) => {
+    response.write(`${line}\n`);
     if (response.writableLength > maxUnreadBytes) response.destroy();
   };
-  const disconnect = board.connect(consumer, (document) => write({ document }));
-  const ping = setInterval(() => write({ ping: Date.now() }), pingMs);
-  write({ ping: Date.now() });
+  const disconnect = board.connect(consumer, write);
+  const pingOnce = () => write(JSON.stringify({ ping: Date.now() }));
+  const ping = setInterval(pingOnce, pingMs);
+  pingOnce();
   response.on('close', () => {
     clearInterval(ping);
     disconnect();

@@ -3,7 +3,7 @@ import type { Acknowledgement, DatasourceDocument } from '../../domain/datasourc
 import { judgeStamp } from '../../domain/operation.ts';
 
 /** Acknowledgements that arrive within this time travel to the orchestrator in one answer. */
-const gatherMs = 8;
+const gatherMs = 20;
 /** Consumers remembered per datasource; the ones that were silent longest are forgotten first. */
 const maxConsumers = 20_000;
 
@@ -23,7 +23,8 @@ interface Entry {
   readonly acknowledgement: Acknowledgement;
 }
 
-type Send = (document: DatasourceDocument) => void;
+/** Takes a line of JSON: made once, however many consumers get it. */
+type Send = (line: string) => void;
 
 /**
  * What the collector knows of one datasource. Memory only: after a restart the followers connect again, and
@@ -47,7 +48,7 @@ export class DatasourceBoard {
   connect(consumer: string, send: Send): () => void {
     const streams = this.#streams.get(consumer) ?? new Set<Send>();
     this.#streams.set(consumer, streams.add(send));
-    if (this.#document !== undefined && isFor(this.#document, consumer)) send(this.#document);
+    if (this.#document !== undefined && isFor(this.#document, consumer)) send(lineOf(this.#document));
     return () => {
       streams.delete(send);
       if (streams.size === 0 && this.#streams.get(consumer) === streams) this.#streams.delete(consumer);
@@ -78,10 +79,11 @@ export class DatasourceBoard {
     const meant = (to ?? [...this.#streams.keys()]).filter(
       (consumer) => isFor(document, consumer) && !this.#hasApplied(consumer, document, digest),
     );
+    const line = lineOf(document);
     let handed = 0;
     for (const consumer of meant) {
       for (const send of this.#streams.get(consumer) ?? []) {
-        send(document);
+        send(line);
         handed += 1;
       }
     }
@@ -140,6 +142,8 @@ export class DatasourceBoard {
     }
   }
 }
+
+const lineOf = (document: DatasourceDocument): string => JSON.stringify({ document });
 
 const isFor = (document: DatasourceDocument, consumer: string): boolean =>
   document.canary === undefined || document.canary.includes(consumer);

@@ -4,8 +4,8 @@ import { callHttp, keepConnections, type HttpConnections } from './http-client.t
 import type { FollowerLog } from './options.ts';
 
 const perMessage = 1_000;
-/** Those that come in the same moment go together. */
-const gatherMs = 4;
+/** Those that come in the same moment go together: messages cost more than the wait. */
+const gatherMs = 20;
 
 /** Acknowledgements of all followers in this process for one collector. What gathers during one message goes with the next. */
 export class AcknowledgementOutbox {

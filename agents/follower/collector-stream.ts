@@ -1,4 +1,3 @@
-import { object, parseJson } from '../../domain/datasource-messages.ts';
 import { BackOff } from './back-off.ts';
 import { readLines } from './http-client.ts';
 import type { FollowerLog } from './options.ts';
@@ -15,8 +14,8 @@ export interface CollectorStream {
   readonly log: FollowerLog;
   /** After every (re)connection: the collector may have forgotten all. */
   readonly connected: () => void;
-  /** Not checked yet. */
-  readonly document: (document: unknown) => void;
+  /** A line of the stream, as it came. */
+  readonly line: (text: string) => void;
 }
 
 /** Holds one connection to a collector until the signal fires, and hands on the documents that come over it. */
@@ -31,10 +30,10 @@ export async function holdCollectorStream(stream: CollectorStream, signal: Abort
       stream.connected();
     };
     try {
-      await readLines({ method: 'GET', url, headers: stream.headers, signal, silenceMs, opened }, (line) => {
-        const { document } = object(parseJson(line, 'line'), 'line');
-        if (document !== undefined) stream.document(document);
-      });
+      await readLines(
+        { method: 'GET', url, headers: stream.headers, signal, silenceMs, opened },
+        stream.line,
+      );
     } catch (error) {
       if (!signal.aborted)
         log.debug({ error: String(error) }, 'stream of the collector ended; connecting again');

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { documentDigestText, judgeDocument, type HeldDocument } from '../../domain/datasource-document.ts';
+import { judgeDocument, type HeldDocument } from '../../domain/datasource-document.ts';
 import type { Acknowledgement, DatasourceDocument } from '../../domain/datasource.ts';
 import { BackOff } from './back-off.ts';
 import { resolveSecret } from './config.ts';
@@ -12,6 +11,7 @@ import {
   type FollowerOptions,
 } from './options.ts';
 import { isSameAddress, PoolGeneration } from './pool-generation.ts';
+import type { ReadDocument } from './read-document.ts';
 import { WarmStandbys } from './warm-standbys.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -20,7 +20,9 @@ export type Via = Acknowledgement['via'];
 interface Accepted extends HeldDocument {
   readonly document: DatasourceDocument;
   readonly via: Via;
-  readonly superseded: AbortController;
+  isSuperseded: boolean;
+  /** Only there once a first attempt has failed: a thousand of them at once are not free. */
+  retries: AbortController | undefined;
 }
 
 /**
@@ -70,15 +72,15 @@ export class Follower {
   }
 
   /** The epoch below which nothing is taken any more, without using the document yet. */
-  raiseFloor(document: DatasourceDocument): void {
-    this.#accepted ??= accepted(document, 'center');
+  raiseFloor(read: ReadDocument): void {
+    this.#accepted ??= accepted(read, 'center');
   }
 
   /** A document has come, by whichever way, for the first time or again. */
-  accept(document: DatasourceDocument, via: Via): void {
+  accept(read: ReadDocument, via: Via): void {
     if (this.#closed) return;
-    const next = accepted(document, via);
-    const verdict = judgeDocument(this.#accepted, document, next.digest, this.#options);
+    const { document, digest } = read;
+    const verdict = judgeDocument(this.#accepted, document, digest, this.#options);
     switch (verdict.kind) {
       case 'not for us':
         return;
@@ -86,14 +88,15 @@ export class Follower {
         this.#log.warn({ via, epoch: document.epoch, operation: document.operation }, verdict.reason);
         return;
       case 'same':
-        if (this.#applied?.digest !== next.digest) break; // the floor of a restart, not in use yet
+        if (this.#applied?.digest !== digest) break; // the floor of a restart, not in use yet
         if (via === 'collector') this.#tell(this.#applied); // it was handed over because our word did not arrive
         return;
       case 'apply':
         break;
     }
     if (verdict.kind === 'same' && this.#applying) return;
-    this.#accepted?.superseded.abort('superseded'); // a reason of our own: the default one records a stack
+    const next = accepted(read, via);
+    supersede(this.#accepted);
     this.#accepted = next;
     this.room.shut(
       `datasource ${document.datasource} is switching to ${document.primary} (epoch ${document.epoch})`,
@@ -103,7 +106,7 @@ export class Follower {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#accepted?.superseded.abort('superseded'); // a reason of our own: the default one records a stack
+    supersede(this.#accepted);
     this.room.close(`datasource ${this.#options.datasource}: the pool was closed`);
     await this.#standbys.close();
     await this.#generation?.drain(this.#limits.drainMs);
@@ -112,17 +115,18 @@ export class Follower {
   /** Tries until it works or something newer comes: the server may still be on its way up. */
   async #apply(wanted: Accepted): Promise<void> {
     this.#applying = true;
-    const { signal } = wanted.superseded;
-    const backOff = new BackOff(signal, 50, 1_000);
-    while (!signal.aborted) {
+    let backOff: BackOff | undefined;
+    while (!wanted.isSuperseded) {
       try {
         const generation = await this.#openProven(wanted);
-        if (!signal.aborted) this.#swap(wanted, generation);
+        if (!wanted.isSuperseded) this.#swap(wanted, generation);
         else if (generation !== this.#generation) await generation.drain(0);
         break;
       } catch (error) {
-        if (signal.aborted) break;
+        if (wanted.isSuperseded) break;
         this.#refuse(wanted, error instanceof Error ? error.message : String(error));
+        wanted.retries ??= new AbortController();
+        backOff ??= new BackOff(wanted.retries.signal, 50, 1_000);
         await backOff.wait();
       }
     }
@@ -203,11 +207,18 @@ export class Follower {
   }
 }
 
-const accepted = (document: DatasourceDocument, via: Via): Accepted => ({
+const accepted = ({ document, digest }: ReadDocument, via: Via): Accepted => ({
   epoch: document.epoch,
   operation: document.operation,
-  digest: createHash('sha256').update(documentDigestText(document)).digest('hex'),
+  digest,
   document,
   via,
-  superseded: new AbortController(),
+  isSuperseded: false,
+  retries: undefined,
 });
+
+function supersede(accepted: Accepted | undefined): void {
+  if (accepted === undefined) return;
+  accepted.isSuperseded = true;
+  accepted.retries?.abort('superseded'); // a reason of our own: the default one records a stack
+}

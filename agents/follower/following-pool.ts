@@ -1,10 +1,10 @@
 import type { ExecuteValues, FieldPacket, PoolConnection, QueryResult, QueryValues } from 'mysql2/promise';
-import { checkDocument, parseDocument } from '../../domain/datasource-messages.ts';
 import type { Acknowledgement, RegisteredConsumer } from '../../domain/datasource.ts';
 import type { AcknowledgementOutbox } from './acknowledgement-outbox.ts';
 import type { Registration } from './center-session.ts';
 import { holdCollectorStream } from './collector-stream.ts';
 import { Follower, type Via } from './follower.ts';
+import { readDocument, readLine, withDigest, type ReadDocument } from './read-document.ts';
 import { defaultLimits, silentLog, type FollowerOptions } from './options.ts';
 import { takeOutbox, takeSession, type Lease } from './shared.ts';
 import { SnapshotFile } from './snapshot-file.ts';
@@ -129,7 +129,7 @@ class FollowerLink {
   async #start(): Promise<void> {
     const { center, key, group, collectors } = this.#options;
     const kept = await this.#readSnapshot();
-    if (kept !== undefined) this.follower.raiseFloor(kept);
+    if (kept !== undefined) this.follower.raiseFloor(withDigest(kept));
     for (const collector of collectors ?? []) await this.#connect(collector);
     const session = await takeSession(
       center,
@@ -139,12 +139,12 @@ class FollowerLink {
     this.#leases.push(session);
     this.#registration = session.value.register(this.#entry());
     this.#stopFollowing = session.value.follow({ key, group: group ?? 'DEFAULT_GROUP' }, (content) =>
-      this.#hear(() => parseDocument(content), 'center'),
+      this.#hear(() => readDocument(content), 'center'),
     );
     if (kept === undefined) return;
     const { startMs } = { ...defaultLimits, ...this.#options.limits };
     const timer = setTimeout(() => {
-      if (this.follower.acknowledgement === undefined) this.follower.accept(kept, 'center');
+      if (this.follower.acknowledgement === undefined) this.follower.accept(withDigest(kept), 'center');
     }, startMs);
     this.#closed.signal.addEventListener('abort', () => clearTimeout(timer));
   }
@@ -182,15 +182,16 @@ class FollowerLink {
           const { acknowledgement } = this.follower;
           if (acknowledgement !== undefined) outbox.push(acknowledgement);
         },
-        document: (document) => this.#hear(() => checkDocument(document), 'collector'),
+        line: (line) => this.#hear(() => readLine(line), 'collector'),
       },
       this.#closed.signal,
     );
   }
 
-  #hear(read: () => ReturnType<typeof parseDocument>, via: Via): void {
+  #hear(read: () => ReadDocument | undefined, via: Via): void {
     try {
-      this.follower.accept(read(), via);
+      const heard = read();
+      if (heard !== undefined) this.follower.accept(heard, via);
     } catch (error) {
       this.#log.warn(
         { via, key: this.#options.key, error: String(error) },

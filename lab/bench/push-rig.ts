@@ -82,10 +82,15 @@ export async function startCenter(kind: 'nacos' | 'etcd', options: RigOptions): 
   return { kind, site: 'edge', url: `http://127.0.0.1:${port}/nacos`, namespace: 'public' };
 }
 
+export interface Round {
+  readonly outcome: StepOutcome;
+  readonly events: readonly AppliedEvent[];
+}
+
 /** One center with its consumers, and the product's step that pushes to them. */
 export interface Rig {
   /** Opens the other server and pushes it. Resolves when the step has ended and all is quiet again. */
-  round(): Promise<{ readonly outcome: StepOutcome; readonly events: readonly AppliedEvent[] }>;
+  round(): Promise<Round>;
   end(): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import type { StepOutcome } from '../../domain/step.ts';
 import { cacheFolder } from '../engines/cache.ts';
 import { reservePorts } from '../process/ports.ts';
 import { closeOnSignals, openSupervisor } from '../process/supervise.ts';
-import { startCenter, startPrimaries, startRig, type Rig, type RigOptions } from './push-rig.ts';
+import { startCenter, startPrimaries, startRig, type Rig, type RigOptions, type Round } from './push-rig.ts';
 
 /** Times in ms from the moment in which the step began to publish; one clock, all on one host. */
 interface Figures {
@@ -22,6 +22,8 @@ interface TargetResult {
   readonly rounds: number;
   /** The new primary was proven and the pool swapped, at the consumer. */
   readonly applied: Figures;
+  /** The same in the first round, which is not counted: every consumer opens its very first connection. */
+  readonly firstRound: Figures;
   /** The step knew of it; in stretches of 5 ms. */
   readonly acknowledged: Figures;
   /** Consumers without the document 3 s after the publish, over all rounds. */
@@ -102,14 +104,15 @@ async function measure(target: string, rig: Rig, consumers: number, rounds: numb
   let [missing, directly] = [0, 0];
   for (let round = 1; round <= rounds; round += 1) {
     const { outcome, events } = await rig.round();
-    const { publishedAt, distribution } = acknowledgementsOf(outcome);
-    const inTime = events.filter(({ appliedAt }) => appliedAt - publishedAt <= 3_000);
-    applied.push(...inTime.map(({ appliedAt }) => appliedAt - publishedAt));
+    const { distribution } = acknowledgementsOf(outcome);
+    const times = appliedAfter({ outcome, events });
+    const inTime = times.filter((ms) => ms <= 3_000);
+    applied.push(...inTime);
     acknowledged.push(...distribution.flatMap(([ms, count]) => Array.from({ length: count }, () => ms)));
     missing += consumers - inTime.length;
     directly += events.filter(({ via }) => via === 'collector').length;
     console.log(
-      `${target} ${round}/${rounds}: applied ${text(figures(applied.slice(-inTime.length)))}, ${outcome.summary}`,
+      `${target} ${round}/${rounds}: published after ${outcome.durationsMs['publish'] ?? 0} ms, applied ${text(figures(inTime))}; ${outcome.summary}`,
     );
   }
   return {
@@ -118,9 +121,16 @@ async function measure(target: string, rig: Rig, consumers: number, rounds: numb
     rounds,
     missing,
     directly,
+    firstRound: figures(appliedAfter(warmUp)),
     applied: figures(applied),
     acknowledged: figures(acknowledged),
   };
+}
+
+/** ms from the publish to each swap. */
+function appliedAfter({ outcome, events }: Round): readonly number[] {
+  const { publishedAt } = acknowledgementsOf(outcome);
+  return events.map(({ appliedAt }) => appliedAt - publishedAt);
 }
 
 function acknowledgementsOf(outcome: StepOutcome) {
@@ -141,9 +151,11 @@ function figures(values: readonly number[]): Figures {
 const text = ({ p50, p99, p9999, max }: Figures) => `p50 ${p50}, p99 ${p99}, p99.99 ${p9999}, max ${max} ms`;
 
 function report(results: readonly TargetResult[], file: string | undefined): void {
-  for (const { target, consumers, rounds, applied, acknowledged, missing, directly } of results) {
+  for (const result of results) {
+    const { target, consumers, rounds, applied, acknowledged, firstRound, missing, directly } = result;
     console.log(`\n${target}: ${consumers} consumers, ${rounds} rounds`);
     console.log(`  publish to applied       ${text(applied)}`);
+    console.log(`    in the first round     ${text(firstRound)}`);
     console.log(`  publish to acknowledged  ${text(acknowledged)}`);
     console.log(`  missing after 3 s        ${missing}; reached by the direct channel first: ${directly}`);
     const isReached =

@@ -110,6 +110,7 @@ const publication: ObservedPublication = {
   digest: 'd3',
   primary: 'east-1',
   isCanary: false,
+  token: 't3',
 };
 const observed: ObservedPush = {
   promotion: {

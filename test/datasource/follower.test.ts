@@ -312,9 +312,7 @@ describe('a connection', () => {
     await publish(await documentOf('east-1', 1));
     const pool = await started();
     await pool.end();
-    await expect(pool.query('SELECT 1')).rejects.toThrow(
-      'datasource orders: the pool was closed',
-    );
+    await expect(pool.query('SELECT 1')).rejects.toThrow('datasource orders: the pool was closed');
     await eventually('no session is left', async () =>
       (await sessions('east-1')) === 0 ? undefined : 'some',
     );
