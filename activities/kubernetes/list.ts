@@ -34,23 +34,28 @@ export async function forEachObject(
   visit: (object: KubernetesObject) => void,
 ): Promise<void> {
   const { apiVersion, kind } = resource;
-  let place = '';
-  for (let restarts = 0; ;) {
+  const ask = (place: string) =>
+    client.call<Page>({
+      method: 'GET',
+      path: `${collectionPath(resource, options.namespace)}?${query(options, place)}`,
+      ...(options.metadataOnly === true ? { accept: METADATA_ONLY } : {}),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+  let asked: Promise<Page> | undefined = ask('');
+  for (let restarts = 0; asked !== undefined;) {
+    let page: Page;
     try {
-      const page = await client.call<Page>({
-        method: 'GET',
-        path: `${collectionPath(resource, options.namespace)}?${query(options, place)}`,
-        ...(options.metadataOnly === true ? { accept: METADATA_ONLY } : {}),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      });
-      for (const item of page.items ?? []) visit({ ...item, apiVersion, kind });
-      place = page.metadata.continue ?? '';
-      if (place === '') return;
+      page = await asked;
     } catch (error) {
       if (!hasCode(error, 410) || restarts >= RESTARTS) throw error;
       restarts += 1;
-      place = '';
+      asked = ask('');
+      continue;
     }
+    const place = page.metadata.continue ?? '';
+    asked = place === '' ? undefined : ask(place); // the server works on it while we look at this page
+    asked?.catch(() => undefined); // it is awaited in the next round; a visit that throws must not leave it unhandled
+    for (const item of page.items ?? []) visit({ ...item, apiVersion, kind });
   }
 }
 

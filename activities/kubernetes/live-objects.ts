@@ -26,6 +26,7 @@ interface Seen {
 
 const absent: Seen = { comparison: { kind: 'create' }, verdict: progressing('is not there') };
 
+const KINDS_AT_ONCE = 4;
 /** Up to this many objects of a kind are read one by one; more are listed. */
 const FEW = 3;
 /** More namespaces than this are listed at one go, whatever else is in the cluster. */
@@ -40,13 +41,13 @@ export async function compareWithCluster(
 ): Promise<readonly Compared[]> {
   const found = new Map<string, Seen>();
   const resources = new Map<string, Resource | undefined>();
-  for (const [kind, members] of byKind(manifests)) {
+  await inLanes(byKind(manifests), KINDS_AT_ONCE, async ([kind, members]) => {
     const [first] = members;
-    if (first === undefined) continue;
+    if (first === undefined) return;
     const resource = await discoveryOf(client).find(first.object.apiVersion, first.object.kind);
     resources.set(kind, resource);
     if (resource !== undefined) await readLive({ client, resource, members, stamp, found, signal });
-  }
+  });
   return manifests.map((manifest) => ({
     manifest,
     resource: resources.get(kindOf(manifest)),

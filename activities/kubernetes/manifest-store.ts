@@ -1,5 +1,5 @@
 import { canonicalJson } from '../../domain/json.ts';
-import { contentDigest, sha256, type StoredManifest } from '../../domain/kubernetes/marks.ts';
+import { sha256, type StoredManifest } from '../../domain/kubernetes/marks.ts';
 import type { ManifestFinding } from '../../domain/kubernetes/manifest-findings.ts';
 import { nameOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import {
@@ -91,11 +91,12 @@ async function readBundle(files: StoreFiles, service: ServiceName, entry: HeadEn
         );
   }
   const { objects = [] } = JSON.parse(found.text) as { readonly objects?: readonly KubernetesObject[] };
-  const isCanonical = canonicalJson({ objects }) === found.text;
+  const texts = objects.map(canonicalJson);
+  const isCanonical = found.text === `{"objects":[${texts.join(',')}]}`;
   const parsed = isCanonical ? { findings: [] } : parseManifests(found.text, service);
   const version = { epoch: entry.epoch, sequence: entry.sequence };
   return {
-    manifests: objects.map((object) => ({ object, digest: contentDigest(object), version })),
+    manifests: objects.map((object, index) => ({ object, digest: sha256(texts[index] ?? ''), version })),
     findings: [...parsed.findings, ...misfiled(service, objects)],
   };
 }
