@@ -11,7 +11,7 @@ import { acknowledgementsFact, lostCenterMs, openPush, pushCanary, pushToAll } f
 import { observePublication, openTargets } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 
-/** Followers close their old connections within half a second. */
+/** Followers close their old connections within 1.2 s. */
 const oldSessionsMs = 2_000;
 
 /** Leads the consumers of a datasource to the new primary, and knows of each live one that it went. */
