@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openScenario, type Scenario } from './scenario.ts';
+import { allKept, openScenario, type Scenario } from './scenario.ts';
 
 const kinds = [
   'claimEpoch',
@@ -41,5 +41,6 @@ test.each(points.map((point, index) => [point, index] as const))(
   },
 );
 
-test('nothing was lost, stored twice or taken by two units, and never were two primaries open', () =>
-  scenario.judge());
+test('nothing was lost, stored twice or taken by two units, and never were two primaries open', async () => {
+  expect(await scenario.judge()).toEqual(allKept);
+});

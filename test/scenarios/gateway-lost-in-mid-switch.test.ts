@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { GatewayState } from '../../domain/gateway-protocol.ts';
+import { reloadHaproxy } from '../../lab/engines/haproxy.ts';
+import { kill, pause } from '../../lab/faults.ts';
+import { allKept, openScenario, stepOf, until, type Scenario } from './scenario.ts';
+
+let scenario: Scenario;
+beforeAll(async () => {
+  scenario = await openScenario({ nacos: false });
+});
+afterAll(() => scenario.close());
+
+const acceptedEpoch = async (name: string): Promise<number> => {
+  const gateway = scenario.lab.gateways.find((one) => one.name === name);
+  const response = await fetch(`${gateway?.agentUrl ?? ''}/v1/state`);
+  return ((await response.json()) as GatewayState).accepted.epoch;
+};
+
+/** A gateway that was away learns from its peers what is in force; nobody has to tell it. */
+const caughtUp = (late: string, other: string) =>
+  until(
+    `${late} holds the rules that ${other} holds`,
+    30_000,
+    async () => (await acceptedEpoch(late)) === (await acceptedEpoch(other)),
+  );
+
+test('an agent that is paused beyond its lease is counted as fenced, named, and catches up by itself', async () => {
+  const agent = pause(scenario.lab, 'gw-2-agent');
+  const { record } = await scenario.run('site-failover', '--from', 'east', '--to', 'west');
+
+  expect(record.outcome).toBe('completed');
+  expect(stepOf(record, 'fence').outcome?.summary).toMatch(/gw-2: its lease has run out/);
+  expect(record.leftToDo.join('\n')).toMatch(/gw-2/);
+  agent.resume();
+  await caughtUp('gw-2', 'gw-1');
+});
+
+test('a gateway that is killed in mid-switch, proxy and agent, does not hold the switch up for ever', async () => {
+  const run = await scenario.start('site-failover', '--from', 'west', '--to', 'east');
+  await scenario.fenced();
+  await Promise.all([kill(scenario.lab, 'gw-3-proxy'), kill(scenario.lab, 'gw-3-agent')]);
+
+  expect((await run.settled()).outcome).toBe('completed');
+  await scenario.lab.part('gw-3-proxy').restart();
+  await scenario.lab.part('gw-3-agent').restart();
+  await caughtUp('gw-3', 'gw-1');
+});
+
+test('a proxy that is reloaded in mid-switch serves by the rules in force, its old worker too', async () => {
+  const run = await scenario.start('site-failover', '--from', 'east', '--to', 'west');
+  await scenario.fenced();
+  reloadHaproxy(scenario.lab.part('gw-1-proxy'));
+
+  expect((await run.settled()).outcome).toBe('completed');
+});
+
+test('nothing was lost, stored twice or taken by two units', async () => {
+  const { acknowledged } = scenario.writer.counters();
+  await scenario.writer.reach(acknowledged + 100, 30_000);
+  expect(await scenario.judge()).toEqual(allKept);
+});
