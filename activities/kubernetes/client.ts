@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import {
@@ -13,6 +14,7 @@ import {
 import type { KubernetesCluster } from '../../domain/schema/kubernetes.ts';
 import type { StepTools } from '../tools.ts';
 import { ApiError, ConnectionError } from './api-error.ts';
+import { openGate } from './in-flight-gate.ts';
 import { readKubeconfig, type ClusterAccess } from './kubeconfig.ts';
 
 export type Method = 'GET' | 'PATCH' | 'POST' | 'PUT' | 'DELETE';
@@ -63,13 +65,16 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
   let troubledAt = -Infinity;
 
   async function attempt({ method, path, body, contentType, accept, timeoutMs, signal }: ApiCall) {
-    const limits = AbortSignal.timeout(timeoutMs ?? ATTEMPT_MS);
+    const limitMs = timeoutMs ?? ATTEMPT_MS;
+    if (signal !== undefined) setMaxListeners(0, signal); // one listener for each request in flight is no leak
     const attempted = `${method} ${path.split('?')[0]}`;
     try {
       const answer = await request(new URL(path, access.server), {
         method,
         dispatcher: agent,
-        signal: signal === undefined ? limits : AbortSignal.any([limits, signal]),
+        headersTimeout: limitMs,
+        bodyTimeout: limitMs,
+        ...(signal === undefined ? {} : { signal }),
         headers: {
           accept: accept ?? 'application/json',
           ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
@@ -85,12 +90,25 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
     }
   }
 
+  const gate = openGate(inFlight);
+  async function gated(wanted: ApiCall) {
+    await gate.enter();
+    let answer: 'fine' | 'busy' = 'fine';
+    try {
+      const answered = await attempt(wanted);
+      if (answered.code === 429) answer = 'busy';
+      return answered;
+    } finally {
+      gate.leave(answer);
+    }
+  }
+
   async function send(wanted: ApiCall): Promise<{ code: number; text: string }> {
     const startedAt = Date.now();
     for (let count = 1; ; count += 1) {
       let trouble: { error: Error; class: AnswerClass; retryAfterMs?: number };
       try {
-        const { code, text, retryAfter, attempted } = await attempt(wanted);
+        const { code, text, retryAfter, attempted } = await gated(wanted);
         if (code < 400) return { code, text };
         const status = readStatus(code, text);
         const seconds = retryAfter > 0 ? retryAfter : status.retryAfterSeconds;
@@ -104,7 +122,7 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
         trouble = { error, class: 'passing' };
       }
       if (trouble.class === 'busy') busy += 1;
-      if (trouble.class === 'passing') troubledAt = Date.now();
+      if (trouble.error instanceof ConnectionError) troubledAt = Date.now();
       // A server that has just come back knows no roles yet: then even "forbidden" is a matter of time.
       const isBack = trouble.class === 'doubtful' && Date.now() - troubledAt < RECOVERY_MS;
       if (wanted.patience === 'once') throw trouble.error;

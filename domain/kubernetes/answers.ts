@@ -46,11 +46,14 @@ export function classifyAnswer(status: ApiStatus): AnswerClass {
   const { code, reason, message } = status;
   if (code === 429) return 'busy';
   if (code === 401 || code === 403) return isNamespaceEnding(status) ? 'passing' : quotaOr(message);
-  if (code === 500) return 'passing'; // includes "failed calling webhook" while its pods come up
+  // 500 is also how server-side apply says that a field does not exist; and how a webhook fails whose pods come up.
+  if (code === 500) return isBadPatch.test(message) ? 'final' : 'passing';
   if (code === 502 || code === 503 || code === 504 || code === 408) return 'passing';
   if (code === 409) return reason === 'AlreadyExists' ? 'passing' : 'final';
   return 'final';
 }
+
+const isBadPatch = /failed to create (typed )?patch object|field not declared in schema|failed to convert/;
 
 /** A 403 is also how admission says "exceeded quota": that one is no matter of patience. */
 const quotaOr = (message: string): AnswerClass => (message.includes('exceeded quota') ? 'final' : 'doubtful');
@@ -106,6 +109,8 @@ export function nextAttemptIn(
     options.class
   ];
   const backOff = Math.min(100 * 2 ** Math.min(options.attempt - 1, 6), 3_000);
-  const wait = Math.max(options.retryAfterMs ?? 0, backOff * (0.5 + options.random / 2));
+  const asked = options.retryAfterMs ?? 0;
+  // Spread out beyond what was asked: those who were sent away together would come back together.
+  const wait = Math.max(asked * (1 + options.random / 2), backOff * (0.5 + options.random / 2));
   return options.elapsedMs + wait > budget ? undefined : wait;
 }

@@ -7,6 +7,8 @@ import type { StepOutcome } from '../../domain/step.ts';
 
 export interface StepRun {
   readonly outcome: StepOutcome;
+  /** Each time that it ran; the first one holds the loading of drivers. */
+  readonly stepMs: readonly number[];
   /** From the start of the process to its end. */
   readonly wallMs: number;
   /** Largest resident size of the process, MB; 0 where the system does not tell. */
@@ -21,8 +23,9 @@ export async function runStepProcess(options: {
   readonly parameters: Json;
   readonly epoch: number;
   readonly style?: 'graceful' | 'forced';
+  readonly times?: number;
 }): Promise<StepRun> {
-  const { kind, parameters, epoch, style = 'graceful' } = options;
+  const { kind, parameters, epoch, style = 'graceful', times = 1 } = options;
   const input = {
     operation: { id: `bench-${epoch}`, domain: 'bench', epoch, reason: 'bench', by: 'bench' },
     step: kind,
@@ -31,17 +34,20 @@ export async function runStepProcess(options: {
     parameters,
   };
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ['worker/run-step.ts', kind], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['worker/run-step.ts', kind, '--times', String(times)], {
+    stdio: 'pipe',
+  });
   let memoryMb = 0;
   const sampling = setInterval(() => {
     memoryMb = Math.max(memoryMb, peakMb(child.pid));
   }, SAMPLE_MS);
   child.stdin.end(JSON.stringify(input));
-  const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  const [output, told] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   clearInterval(sampling);
   const wallMs = performance.now() - startedAt;
-  if (!output.startsWith('{')) throw new Error(`step ${kind} ended without an outcome`);
-  return { outcome: JSON.parse(output) as StepOutcome, wallMs, memoryMb };
+  if (!output.startsWith('{')) throw new Error(`step ${kind} ended without an outcome: ${told}`);
+  const stepMs = [...told.matchAll(/took (\d+) ms/g)].map((match) => Number(match[1]));
+  return { outcome: JSON.parse(output) as StepOutcome, stepMs, wallMs, memoryMb };
 }
 
 function peakMb(pid: number | undefined): number {
