@@ -70,6 +70,18 @@ const registeredShape: Shape = {
   refused: { check: text(1_024), optional: true },
 };
 
+const followerShape: Shape = {
+  datasource: { check: name },
+  consumer: { check: name },
+  site: { check: name },
+};
+
+export interface StreamFollower {
+  readonly datasource: string;
+  readonly consumer: string;
+  readonly site: string;
+}
+
 /** What was seen, short enough for a log line. Objects by kind only: they may hold anything. */
 export function seen(value: unknown): string {
   if (value === undefined) return 'nothing';
@@ -172,6 +184,10 @@ export function parseDocument(content: string): DatasourceDocument {
 
 export const checkAcknowledgement = (value: unknown): Acknowledgement =>
   check(value, 'acknowledgement', acknowledgementShape, true) as unknown as Acknowledgement;
+
+/** Who is reached over a collector's stream. */
+export const checkStreamFollower = (value: unknown): StreamFollower =>
+  check(value, 'follower', followerShape, true) as unknown as StreamFollower;
 
 export const checkRegisteredConsumer = (value: unknown): RegisteredConsumer =>
   check(value, 'consumer', registeredShape, false) as unknown as RegisteredConsumer;

@@ -5,16 +5,19 @@ import { documentDigestText } from '../../domain/datasource-document.ts';
 import {
   checkAcknowledgement,
   checkDocument,
+  checkStreamFollower,
   MalformedMessage,
   object,
   seen,
 } from '../../domain/datasource-messages.ts';
 import type { CollectorConfig } from './config.ts';
-import { DatasourceBoard } from './datasource-board.ts';
+import { DatasourceBoard, type ConsumerStream } from './datasource-board.ts';
 import { hasToken, numberOf, readJson, readQuery, RequestRefused } from './request.ts';
 
 const maxBodyBytes = 1024 * 1024;
 const maxAcknowledgements = 2_000;
+/** On one stream. */
+const maxFollowers = 2_000;
 const maxDatasources = 1_000;
 /** A line of silence: lets a follower tell a quiet collector from a dead one. */
 const pingMs = 5_000;
@@ -81,11 +84,23 @@ function routes(
 } {
   return {
     'GET /v1/health': { by: 'anybody', handle: async () => ({ bootId }) },
-    'GET /v1/stream': {
+    'POST /v1/stream': {
       by: 'consumer',
-      handle: async (_request, url, response) => {
-        const { datasource, consumer } = readQuery(url, ['datasource', 'consumer', 'site']);
-        openStream(response, boardOf(datasource), consumer);
+      handle: async (request, _url, response) => {
+        const body = object(await readJson(request, 'body', maxBodyBytes), 'body');
+        const given = body['followers'];
+        if (!Array.isArray(given) || given.length === 0 || given.length > maxFollowers) {
+          throw new MalformedMessage(
+            `body: followers: expected a list of 1 to ${maxFollowers}, seen ${seen(given)}`,
+          );
+        }
+        const followers = given.map(checkStreamFollower);
+        const boards = new Map<DatasourceBoard, string[]>();
+        for (const { datasource, consumer } of followers) {
+          const board = boardOf(datasource);
+          boards.set(board, [...(boards.get(board) ?? []), consumer]);
+        }
+        openStream(response, boards);
         return undefined;
       },
     },
@@ -175,21 +190,23 @@ function send(response: ServerResponse, status: number, body: object): void {
   response.end(text);
 }
 
-/** One JSON value a line: {"document":…} or {"ping":milliseconds since 1970}. Ends only with the connection. */
-function openStream(response: ServerResponse, board: DatasourceBoard, consumer: string): void {
+/** One JSON value a line: {"document":…,"to":[…]} or {"ping":milliseconds since 1970}. Ends only with the connection. */
+function openStream(response: ServerResponse, boards: ReadonlyMap<DatasourceBoard, readonly string[]>): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   response.socket?.setNoDelay(true);
-  const write = (line: string) => {
-    response.write(`${line}\n`);
-    if (response.writableLength > maxUnreadBytes) response.destroy();
+  const stream: ConsumerStream = {
+    send: (line) => {
+      response.write(`${line}\n`);
+      if (response.writableLength > maxUnreadBytes) response.destroy();
+    },
   };
-  const disconnect = board.connect(consumer, write);
-  const pingOnce = () => write(JSON.stringify({ ping: Date.now() }));
-  const ping = setInterval(pingOnce, pingMs);
+  const pingOnce = () => stream.send(JSON.stringify({ ping: Date.now() }));
   pingOnce();
+  const ping = setInterval(pingOnce, pingMs);
+  const disconnects = [...boards].map(([board, consumers]) => board.connect(consumers, stream));
   response.on('close', () => {
     clearInterval(ping);
-    disconnect();
+    for (const disconnect of disconnects) disconnect();
   });
 }
 

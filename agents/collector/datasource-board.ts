@@ -23,8 +23,11 @@ interface Entry {
   readonly acknowledgement: Acknowledgement;
 }
 
-/** Takes a line of JSON: made once, however many consumers get it. */
-type Send = (line: string) => void;
+/** A connection over which one or more consumers are reached. */
+export interface ConsumerStream {
+  /** Takes a line of JSON. */
+  send(line: string): void;
+}
 
 /**
  * What the collector knows of one datasource. Memory only: after a restart the followers connect again, and
@@ -32,7 +35,7 @@ type Send = (line: string) => void;
  */
 export class DatasourceBoard {
   readonly #datasource: string;
-  readonly #streams = new Map<string, Set<Send>>();
+  readonly #streams = new Map<string, Set<ConsumerStream>>();
   readonly #entries = new Map<string, Entry>();
   readonly #waiting = new Set<() => void>();
   #sequence = 0;
@@ -44,14 +47,21 @@ export class DatasourceBoard {
     this.#datasource = datasource;
   }
 
-  /** A consumer's stream has opened; it is given the document that is held, if it is meant for it. */
-  connect(consumer: string, send: Send): () => void {
-    const streams = this.#streams.get(consumer) ?? new Set<Send>();
-    this.#streams.set(consumer, streams.add(send));
-    if (this.#document !== undefined && isFor(this.#document, consumer)) send(lineOf(this.#document));
+  /** A stream has opened; it is given the document that is held, for those of its consumers that are meant. */
+  connect(consumers: readonly string[], stream: ConsumerStream): () => void {
+    for (const consumer of consumers) {
+      const streams = this.#streams.get(consumer) ?? new Set<ConsumerStream>();
+      this.#streams.set(consumer, streams.add(stream));
+    }
+    const held = this.#document;
+    const meant = held === undefined ? [] : consumers.filter((consumer) => isFor(held, consumer));
+    if (held !== undefined && meant.length > 0) stream.send(lineOf(JSON.stringify(held), meant));
     return () => {
-      streams.delete(send);
-      if (streams.size === 0 && this.#streams.get(consumer) === streams) this.#streams.delete(consumer);
+      for (const consumer of consumers) {
+        const streams = this.#streams.get(consumer);
+        streams?.delete(stream);
+        if (streams?.size === 0) this.#streams.delete(consumer);
+      }
     };
   }
 
@@ -79,14 +89,19 @@ export class DatasourceBoard {
     const meant = (to ?? [...this.#streams.keys()]).filter(
       (consumer) => isFor(document, consumer) && !this.#hasApplied(consumer, document, digest),
     );
-    const line = lineOf(document);
+    const reached = new Map<ConsumerStream, string[]>();
     let handed = 0;
     for (const consumer of meant) {
-      for (const send of this.#streams.get(consumer) ?? []) {
-        send(line);
-        handed += 1;
+      const streams = this.#streams.get(consumer) ?? [];
+      for (const stream of streams) {
+        const names = reached.get(stream);
+        if (names === undefined) reached.set(stream, [consumer]);
+        else names.push(consumer);
       }
+      if (this.#streams.has(consumer)) handed += 1;
     }
+    const text = JSON.stringify(document);
+    for (const [stream, consumers] of reached) stream.send(lineOf(text, consumers));
     return { kind: 'handed', handed, connected: this.#streams.size };
   }
 
@@ -143,7 +158,9 @@ export class DatasourceBoard {
   }
 }
 
-const lineOf = (document: DatasourceDocument): string => JSON.stringify({ document });
+/** The document as text, because it is the same for everybody. */
+const lineOf = (document: string, to: readonly string[]): string =>
+  `{"document":${document},"to":${JSON.stringify(to)}}`;
 
 const isFor = (document: DatasourceDocument, consumer: string): boolean =>
   document.canary === undefined || document.canary.includes(consumer);

@@ -1,12 +1,11 @@
 import type { ExecuteValues, FieldPacket, PoolConnection, QueryResult, QueryValues } from 'mysql2/promise';
 import type { Acknowledgement, RegisteredConsumer } from '../../domain/datasource.ts';
-import type { AcknowledgementOutbox } from './acknowledgement-outbox.ts';
+import type { CollectorLink } from './collector-link.ts';
 import type { Registration } from './center-session.ts';
-import { holdCollectorStream } from './collector-stream.ts';
-import { Follower, type Via } from './follower.ts';
-import { readDocument, readLine, withDigest, type ReadDocument } from './read-document.ts';
+import { Follower } from './follower.ts';
+import { readDocument, withDigest } from './read-document.ts';
 import { defaultLimits, silentLog, type FollowerOptions } from './options.ts';
-import { takeOutbox, takeSession, type Lease } from './shared.ts';
+import { takeLink, takeSession, type Lease } from './shared.ts';
 import { SnapshotFile } from './snapshot-file.ts';
 
 /** The part of a mysql2 promise pool that outlives a switch: it always leads to the proven primary. */
@@ -75,7 +74,8 @@ class FollowerLink {
   readonly #options: FollowerOptions;
   readonly #closed = new AbortController();
   readonly #snapshot: SnapshotFile | undefined;
-  readonly #outboxes: AcknowledgementOutbox[] = [];
+  readonly #links: CollectorLink[] = [];
+  readonly #unlink: (() => void)[] = [];
   readonly #leases: Lease<unknown>[] = [];
   readonly #started: Promise<void>;
   #registration: Registration | undefined;
@@ -116,6 +116,7 @@ class FollowerLink {
     this.#closed.abort();
     await this.#started.catch(() => undefined);
     this.#stopFollowing?.();
+    for (const unlink of this.#unlink) unlink();
     await this.follower.close();
     await this.#snapshot?.settled();
     await this.#registration?.remove();
@@ -139,7 +140,7 @@ class FollowerLink {
     this.#leases.push(session);
     this.#registration = session.value.register(this.#entry());
     this.#stopFollowing = session.value.follow({ key, group: group ?? 'DEFAULT_GROUP' }, (content) =>
-      this.#hear(() => readDocument(content), 'center'),
+      this.#hear(content),
     );
     if (kept === undefined) return;
     const { startMs } = { ...defaultLimits, ...this.#options.limits };
@@ -165,43 +166,33 @@ class FollowerLink {
   }
 
   async #connect(collector: { readonly url: string; readonly token?: string }): Promise<void> {
-    const lease = await takeOutbox(collector, this.#log);
+    const lease = await takeLink(collector, this.#log);
     this.#leases.push(lease);
-    const { outbox, headers } = lease.value;
-    this.#outboxes.push(outbox);
+    this.#links.push(lease.value);
     const { datasource, consumer, site } = this.#options;
-    void holdCollectorStream(
-      {
-        url: collector.url,
-        headers,
-        datasource,
-        consumer,
-        site,
-        log: this.#log,
-        connected: () => {
-          const { acknowledgement } = this.follower;
-          if (acknowledgement !== undefined) outbox.push(acknowledgement);
-        },
-        line: (line) => this.#hear(() => readLine(line), 'collector'),
-      },
-      this.#closed.signal,
-    );
+    const takeBack = lease.value.add({
+      datasource,
+      consumer,
+      site,
+      acknowledgement: () => this.follower.acknowledgement,
+      document: (read) => this.follower.accept(read, 'collector'),
+    });
+    this.#unlink.push(takeBack);
   }
 
-  #hear(read: () => ReadDocument | undefined, via: Via): void {
+  #hear(content: string): void {
     try {
-      const heard = read();
-      if (heard !== undefined) this.follower.accept(heard, via);
+      this.follower.accept(readDocument(content), 'center');
     } catch (error) {
       this.#log.warn(
-        { via, key: this.#options.key, error: String(error) },
-        'what came is no document; ignored',
+        { key: this.#options.key, error: String(error) },
+        'what the config center holds is no document; ignored',
       );
     }
   }
 
   #tell(acknowledgement: Acknowledgement): void {
-    for (const outbox of this.#outboxes) outbox.push(acknowledgement);
+    for (const link of this.#links) link.acknowledge(acknowledgement);
     this.#registration?.update(this.#entry());
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPool, type Pool, type PoolConnection } from 'mysql2/promise';
 import type { DatasourceDocument } from '../../domain/datasource.ts';
-import { provePrimary } from './prove-primary.ts';
+import { askServer, provePrimary } from './prove-primary.ts';
 
 /** The pool for one server. Every new connection is proven before it is handed out: names resolve anew, servers restart. */
 export class PoolGeneration {
@@ -33,11 +33,14 @@ export class PoolGeneration {
     return this.#document;
   }
 
-  /** Sees to it that a connection is open and answers. @throws Error when none can be had */
+  /**
+   * Sees to it that a connection is open and answers the question that a proof will ask; whatever the answer is now.
+   * @throws Error when it cannot be asked
+   */
   async warm(): Promise<void> {
     const connection = await this.#pool.getConnection();
     try {
-      await connection.ping();
+      await askServer(connection, this.#document.engine);
       connection.release();
     } catch (error) {
       connection.destroy();

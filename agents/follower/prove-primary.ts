@@ -12,22 +12,29 @@ const questions = {
   mariadb: 'SELECT @@GLOBAL.server_id AS identity, @@GLOBAL.read_only AS closed',
 } as const;
 
+/** What the server calls itself, and whether it is closed, in its own words. */
+export async function askServer(
+  connection: PoolConnection,
+  engine: DatasourceDocument['engine'],
+): Promise<{ readonly identity: string; readonly closed: string }> {
+  const [rows] = await connection.query(questions[engine]);
+  const { identity, closed } = (rows as readonly Answer[])[0] ?? {};
+  return { identity: String(identity), closed: String(closed) };
+}
+
 /**
  * A host and port prove nothing: behind them may be an old primary, a standby, or whatever a name resolves to now.
  * @throws Error when the server is not the one that the document names, or does not take writes
  */
 export async function provePrimary(connection: PoolConnection, document: DatasourceDocument): Promise<void> {
-  const [rows] = await connection.query(questions[document.engine]);
-  const answer = (rows as readonly Answer[])[0] ?? {};
+  const { identity, closed } = await askServer(connection, document.engine);
   const where = `${document.host}:${document.port}`;
-  const identity = String(answer.identity);
   if (identity !== document.serverIdentity) {
     throw new Error(
       `${where} is not ${document.primary}: expected server identity ${document.serverIdentity}, seen ${identity}`,
     );
   }
   // MariaDB knows more than on and off: whatever is not plainly open counts as closed.
-  const closed = String(answer.closed);
   if (closed !== '0' && closed !== 'OFF') {
     throw new Error(
       `${document.primary} at ${where} does not take writes: expected read_only 0, seen ${closed}`,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { documentDigestText } from '../../domain/datasource-document.ts';
-import { checkDocument, object, parseDocument, parseJson } from '../../domain/datasource-messages.ts';
+import { parseDocument } from '../../domain/datasource-messages.ts';
 import type { DatasourceDocument } from '../../domain/datasource.ts';
 
 export interface ReadDocument {
@@ -9,21 +9,13 @@ export interface ReadDocument {
   readonly digest: string;
 }
 
-/** Texts that were read last. The same one comes to every follower of the process, by several ways. */
+/** Texts that were read last. The same one comes to every follower of the process. */
 const lately = new Map<string, ReadDocument>();
 const remembered = 8;
 
 /** @throws MalformedMessage when the text is no datasource document */
 export const readDocument = (content: string): ReadDocument =>
   lately.get(content) ?? remember(content, withDigest(parseDocument(content)));
-
-/** A line of a collector's stream; undefined when it brings no document. @throws MalformedMessage */
-export function readLine(line: string): ReadDocument | undefined {
-  const known = lately.get(line);
-  if (known !== undefined) return known;
-  const { document } = object(parseJson(line, 'line'), 'line');
-  return document === undefined ? undefined : remember(line, withDigest(checkDocument(document)));
-}
 
 export const withDigest = (document: DatasourceDocument): ReadDocument => ({
   document,

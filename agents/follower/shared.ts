@@ -1,6 +1,6 @@
 import type { FollowedCenter, FollowedCollector, FollowerLog } from './options.ts';
-import { AcknowledgementOutbox } from './acknowledgement-outbox.ts';
 import type { CenterSession } from './center-session.ts';
+import { CollectorLink } from './collector-link.ts';
 import { resolveSecret } from './config.ts';
 import { EtcdSession } from './etcd-session.ts';
 import { NacosSession } from './nacos-session.ts';
@@ -44,10 +44,7 @@ class SharedPool<Value> {
 }
 
 const sessions = new SharedPool<CenterSession>();
-const outboxes = new SharedPool<{
-  outbox: AcknowledgementOutbox;
-  headers: { readonly [name: string]: string };
-}>();
+const links = new SharedPool<CollectorLink>();
 
 /** @param own sessions of different owners are not shared; for processes that play many consumers */
 export const takeSession = (
@@ -61,14 +58,11 @@ export const takeSession = (
     (session) => session.close(),
   );
 
-export const takeOutbox = (collector: FollowedCollector, log: FollowerLog) =>
-  outboxes.take(
+export const takeLink = (collector: FollowedCollector, log: FollowerLog): Promise<Lease<CollectorLink>> =>
+  links.take(
     collector,
-    async () => {
-      const headers = await headersOf(collector);
-      return { outbox: new AcknowledgementOutbox(collector.url, headers, log), headers };
-    },
-    async ({ outbox }) => outbox.close(),
+    async () => new CollectorLink(collector.url, await headersOf(collector), log),
+    async (link) => link.close(),
   );
 
 async function headersOf({ token }: FollowedCollector): Promise<{ readonly [name: string]: string }> {

@@ -61,28 +61,35 @@ async function ask(
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-/** Connects a consumer; what it is handed lands in the list. */
-async function connect(
-  consumer: string,
-  headers: Record<string, string> = {},
-): Promise<DatasourceDocument[]> {
-  const handed: DatasourceDocument[] = [];
+interface Handed {
+  readonly document: DatasourceDocument;
+  readonly to: readonly string[];
+}
+
+/** Connects consumers over one stream; what it is handed lands in the list. */
+async function connect(...consumers: string[]): Promise<Handed[]> {
+  const handed: Handed[] = [];
   let isOpen = false;
   readLines(
     {
-      method: 'GET',
-      url: url(`/v1/stream?datasource=orders&consumer=${consumer}&site=west`),
-      headers,
+      method: 'POST',
+      url: url('/v1/stream'),
+      body: JSON.stringify({
+        followers: consumers.map((consumer) => ({ datasource: 'orders', consumer, site: 'west' })),
+      }),
       signal: streams.signal,
       silenceMs: 20_000,
       opened: () => (isOpen = true),
     },
     (line) => {
-      const { document: given } = JSON.parse(line) as { document?: DatasourceDocument };
-      if (given !== undefined) handed.push(given);
+      const { document: given, to = [] } = JSON.parse(line) as {
+        document?: DatasourceDocument;
+        to?: string[];
+      };
+      if (given !== undefined) handed.push({ document: given, to });
     },
   ).catch(() => undefined);
-  await eventually(`${consumer} is connected`, () => (isOpen ? undefined : 'not yet'));
+  await eventually(`${consumers.join()} is connected`, () => (isOpen ? undefined : 'not yet'));
   return handed;
 }
 
@@ -154,7 +161,18 @@ describe('documents', () => {
     await ask('POST', '/v1/documents', { document });
     const late = await connect('late');
     await eventually('it has the document', () => (late.length === 1 ? undefined : `${late.length}`));
-    expect(late).toEqual([document]);
+    expect(late).toEqual([{ document, to: ['late'] }]);
+  });
+
+  test('go over one connection to the consumers that share it', async () => {
+    const [shared, other] = [await connect('a', 'b', 'c'), await connect('d')];
+    const answer = await ask('POST', '/v1/documents', { document, to: ['a', 'c', 'd'] });
+    expect(answer.body).toEqual({ handed: 3, connected: 4 });
+    await eventually('both have it', () =>
+      shared.length + other.length === 2 ? undefined : `${shared.length}`,
+    );
+    expect(shared).toEqual([{ document, to: ['a', 'c'] }]);
+    expect(other).toEqual([{ document, to: ['d'] }]);
   });
 
   test('of a lower epoch, of a twin and of other content are refused, naming what is held', async () => {
@@ -237,11 +255,27 @@ describe('a malformed message', () => {
     ],
     [
       'a stream for nobody',
+      'POST',
+      '/v1/stream',
+      { followers: [] },
+      400,
+      'body: followers: expected a list of 1 to 2000, seen a list of 0',
+    ],
+    [
+      'a stream for somebody without a site',
+      'POST',
+      '/v1/stream',
+      { followers: [{ datasource: 'orders', consumer: 'a', place: 'west' }] },
+      400,
+      'follower: site: expected a text of 1 to 128 printable characters, seen nothing; place: not a field of follower',
+    ],
+    [
+      'an empty parameter',
       'GET',
-      '/v1/stream?datasource=orders&site=',
+      '/v1/acknowledgements?datasource=&since=1',
       undefined,
       400,
-      'query: site: expected a text of 1 to 128 printable characters, seen ""; consumer: expected a text, seen nothing',
+      'query: datasource: expected a text of 1 to 128 printable characters, seen ""; epoch: expected a text, seen nothing',
     ],
     [
       'a parameter twice',

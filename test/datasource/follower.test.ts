@@ -264,7 +264,7 @@ describe('a document is not applied', () => {
     const pool = await started();
     await publish('spring.datasource.url: somewhere');
     await eventually('it is told', () => (warnings.length === 1 ? undefined : `${warnings.length}`));
-    expect(warnings[0]).toContain('what came is no document; ignored');
+    expect(warnings[0]).toContain('what the config center holds is no document; ignored');
     expect(await serverId(pool)).toBe(11);
   });
 
