@@ -54,7 +54,15 @@ export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
         (one.digest !== observed.wanted || one.isCanary || one.epoch !== input.operation.epoch),
     );
     const counted = applied?.evidence?.find(({ what }) => what === acknowledgementsFact)?.value;
-    const { live, acknowledged } = (counted ?? {}) as { live?: number; acknowledged?: number };
+    const {
+      live = 0,
+      acknowledged = 0,
+      notWaitedFor = 0,
+    } = (counted ?? {}) as {
+      live?: number;
+      acknowledged?: number;
+      notWaitedFor?: number;
+    };
     const { name } = input.parameters;
     const { epoch } = input.operation;
     if (wrong.length > 0) {
@@ -70,7 +78,8 @@ export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
     const centers = observed.publications.filter(isReachable).map((one) => one.center);
     const tookMs = applied?.durationsMs?.['acknowledged'] ?? 0;
     const primary = observed.document?.primary ?? 'the primary';
-    const summary = `${name}: ${primary} at epoch ${epoch} published in ${centers.join(', ')}; ${acknowledged ?? 0} of ${live ?? 0} consumers run on it after ${tookMs} ms`;
+    const left = notWaitedFor > 0 ? `; ${notWaitedFor} of the lost site are not waited for` : '';
+    const summary = `${name}: ${primary} at epoch ${epoch} published in ${centers.join(', ')}; ${acknowledged} of ${live - notWaitedFor} consumers run on it after ${tookMs} ms${left}`;
     return { ok: true, observed, summary };
   },
 

@@ -124,6 +124,10 @@ export async function pushToAll(push: Push, document: DatasourceDocument) {
   });
   await publishTo(push, required, document, deadline);
   const publishedAt = tools.now();
+  (await import('node:fs')).appendFileSync(
+    '/tmp/push/t.log',
+    `started ${startedAt} published ${publishedAt}\n`,
+  );
   await tools.reached('pushDatasource:after-publish');
   const state = await watch.untilAcknowledged(document, deadline);
   const acknowledgedMs = tools.now() - startedAt;
@@ -178,6 +182,8 @@ function acknowledgementEvidence(
   const value = {
     live: state.live,
     acknowledged: state.acknowledged,
+    /** Of the lost site; their registration has not run out yet. */
+    notWaitedFor: state.excused.length,
     p50Ms: percentile(knownMs, 0.5),
     p99Ms: percentile(knownMs, 0.99),
     maxMs: percentile(knownMs, 1),

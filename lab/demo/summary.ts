@@ -98,8 +98,10 @@ function figuresOf({ name, engine }: LabCluster, promotions: readonly StepRecord
 /** From the evidence of the push; a push that found everything done has it in what it observed. */
 function consumersOf({ outcome }: StepRecord): { acknowledged: number; total: number } {
   const evidence = outcome?.evidence.find(({ what }) => what === 'acknowledgements')?.value;
-  if (evidence !== undefined)
-    return { acknowledged: member(evidence, 'acknowledged'), total: member(evidence, 'live') };
+  if (evidence !== undefined) {
+    const total = member(evidence, 'live') - member(evidence, 'notWaitedFor');
+    return { acknowledged: member(evidence, 'acknowledged'), total };
+  }
   const total = member(outcome?.after, 'live');
   return { acknowledged: total - member(outcome?.after, 'missingCount'), total };
 }

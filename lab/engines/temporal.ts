@@ -50,7 +50,12 @@ export async function startTemporal(
   const { ports } = options;
   mkdirSync(dirname(options.databaseFile), { recursive: true });
   // The default of 20 polls per second and shard makes every hand-over between tasks wait up to 50 ms.
-  const dynamicConfig = { 'history.transferProcessorMaxPollRPS': 2000, ...options.dynamicConfig };
+  // An eager activity starts with the answer to the workflow task that asked for it, without a round over the queue.
+  const dynamicConfig = {
+    'history.transferProcessorMaxPollRPS': 2000,
+    'system.enableActivityEagerExecution': true,
+    ...options.dynamicConfig,
+  };
   return supervisor.start({
     name: options.name,
     command: options.program,
@@ -62,6 +67,7 @@ export async function startTemporal(
       `--ui-port=${ports.ui}`,
       `--db-filename=${options.databaseFile}`,
       '--log-level=warn',
+      '--ui-disable-news-fetch', // the browser would fetch it from the vendor
       ...Object.entries(options.searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
       ...Object.entries(dynamicConfig).map(
         ([key, value]) => `--dynamic-config-value=${key}=${JSON.stringify(value)}`,

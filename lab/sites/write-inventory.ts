@@ -62,6 +62,7 @@ export function writeInventory(
         {
           engine: cluster.engine,
           durability: cluster.durability,
+          homeSite: 'east',
           nodes: Object.fromEntries(
             [...cluster.nodes].map(([name, { layout, host, port }]) => [
               name,
@@ -106,6 +107,8 @@ export function writeInventory(
       buckets: bucketCount,
       header: userHeader,
       leaseMs,
+      // A write, as users make it: a read would also be served by a unit whose database is closed.
+      probe: { path: '/writes', method: 'POST', body: '{"probe": true}' },
       units: {
         east: { site: 'east', buckets: `${homes.east.first}-${homes.east.last}`, takenOverBy: 'west' },
         west: { site: 'west', buckets: `${homes.west.first}-${homes.west.last}`, takenOverBy: 'east' },

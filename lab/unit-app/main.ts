@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage } from 'node:http';
 import pino from 'pino';
 import { createFollowingPool, type FollowingPool } from '../../agents/follower/following-pool.ts';
 import type { FollowerOptions } from '../../agents/follower/options.ts';
-import { WriteHandler, type Queries, type WriteRequest } from './write-handler.ts';
+import { userHeader } from '../sites/layout.ts';
+import { WriteHandler, type Queries, type WriteAnswer, type WriteRequest } from './write-handler.ts';
 
 /** JSON file named by the first argument. */
 export interface AppConfig {
@@ -56,8 +57,22 @@ server.listen(config.port, config.host ?? '127.0.0.1', () =>
 
 async function answer(request: IncomingMessage): Promise<{ status: number; text: string }> {
   if (request.method === 'GET') return { status: 200, text: config.unit };
-  const write = JSON.parse(await readBody(request)) as WriteRequest;
-  return handler.handle(write, routingOf(request));
+  const write = JSON.parse(await readBody(request)) as WriteRequest | { readonly probe: true };
+  return 'probe' in write ? probe(request) : handler.handle(write, routingOf(request));
+}
+
+/** The inventory's probe: a real write to every datasource, in the name of the user who asks. */
+async function probe(request: IncomingMessage): Promise<WriteAnswer> {
+  const user = String(request.headers[userHeader]);
+  let last: WriteAnswer = { status: 404, text: 'no datasource' };
+  for (const datasource of pools.keys()) {
+    last = await handler.handle(
+      { user, seq: Date.now() * 1_000 + Math.floor(Math.random() * 1_000), datasource },
+      routingOf(request),
+    );
+    if (last.status !== 200) return last;
+  }
+  return last;
 }
 
 function routingOf(request: IncomingMessage): { unit: string; epoch: number; bucket: number } {

@@ -33,9 +33,9 @@ export function startWriter(lab: TwoSiteLab, load: Partial<LoadOptions> = {}): W
   const logFile = join(lab.folder, `writer-${Date.now()}.jsonl`);
   const options: LoadOptions = {
     gateways: lab.gateways.map(({ endpoint }) => endpoint),
-    users: 60,
-    thinkMs: 20,
-    retryMs: 20,
+    users: 50,
+    thinkMs: 15,
+    retryMs: 50,
     requestTimeoutMs: 2e3,
     header: userHeader,
     datasources: databaseNames,
