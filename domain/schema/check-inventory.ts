@@ -1,4 +1,5 @@
 import { bucketsOf, rangesOf } from '../bucket-ranges.ts';
+import { checkKubernetes } from './check-kubernetes.ts';
 import type { Inventory } from './inventory.ts';
 import { oneOf, ProblemList, seenText } from './problem.ts';
 import type { Locate, Path, Problem } from './problem.ts';
@@ -11,6 +12,7 @@ export function checkInventory(inventory: Inventory, file: string, locate: Locat
   checkDatasources(inventory, problems);
   checkGateways(inventory, problems);
   checkUnits(inventory, problems);
+  checkKubernetes(inventory, problems);
   return problems.found;
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { kubernetesSchema } from './kubernetes.ts';
 
 /** Letters, digits, dot, dash, underscore: names appear in workflow ids, map files, file names and config keys. */
 export const name = z
@@ -216,6 +217,9 @@ export const inventorySchema = z
       )
       .default({})
       .describe('Your own steps: HTTP endpoints for callHook; docs/hooks.md.'),
+    kubernetes: kubernetesSchema
+      .optional()
+      .describe('Clusters, backups and manifest stores of the sites; docs/kubernetes.md.'),
     policy: policy.prefault({}),
   })
   .meta({

@@ -16,6 +16,8 @@ import {
   realErrors,
 } from '../../domain/kubernetes/restore-results.ts';
 import { httpRoutes, servicesOfHost, virtualServiceName } from '../../domain/kubernetes/virtual-service.ts';
+import { checkInventory } from '../../domain/schema/check-inventory.ts';
+import { inventorySchema } from '../../domain/schema/inventory.ts';
 import { kubernetesSchema } from '../../domain/schema/kubernetes.ts';
 
 const hour = 3_600_000;
@@ -392,5 +394,40 @@ describe('the section kubernetes of the inventory', () => {
     const parsed = kubernetesSchema.safeParse(section);
     expect(parsed.success).toBe(false);
     expect(JSON.stringify(parsed.error?.issues)).toMatch(message);
+  });
+});
+
+describe('the section kubernetes in siteshift.yaml', () => {
+  it('must name sites, hooks and clusters that exist', () => {
+    const inventory = inventorySchema.parse({
+      version: 1,
+      domain: 'shop',
+      sites: { east: {}, west: {} },
+      kubernetes: {
+        clusters: {
+          east: {
+            site: 'north',
+            kubeconfig: 'env:KUBECONFIG_EAST',
+            nodePools: { a: { hook: 'cloud', nodes: 3, selector: 'pool=a' } },
+          },
+        },
+        backupLocations: {
+          b: {
+            endpoint: 'http://s3',
+            bucket: 'backups',
+            accessKey: 'env:A',
+            secretKey: 'env:B',
+            schedule: 'daily',
+            from: 'west',
+          },
+        },
+      },
+    });
+    const problems = checkInventory(inventory, 'siteshift.yaml', () => ({ line: 1, column: 1 }));
+    expect(problems.map(({ path, expected }) => `${path}: ${expected}`)).toEqual([
+      'kubernetes.clusters.east.site: a site: "east" or "west"',
+      'kubernetes.clusters.east.nodePools.a.hook: a hook, of which there are none',
+      'kubernetes.backupLocations.b.from: a Kubernetes cluster: "east"',
+    ]);
   });
 });

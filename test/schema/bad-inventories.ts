@@ -27,7 +27,7 @@ export const badInventories: readonly BadRow[] = [
     'domain: shop',
     'domain: shop\ndomian: shop',
     [
-      'siteshift.yaml:3:1 domian: expected one of the keys "version", "domain", "sites", "databases", "configCenters", "datasources", "collectors", "gateways", "gatewayTls", "routing", "hooks" or "policy", saw the key "domian"',
+      'siteshift.yaml:3:1 domian: expected one of the keys "version", "domain", "sites", "databases", "configCenters", "datasources", "collectors", "gateways", "gatewayTls", "routing", "hooks", "kubernetes" or "policy", saw the key "domian"',
     ],
   ],
   ['the wrong version', 'version: 1', 'version: 2', ['siteshift.yaml:1:10 version: expected 1, saw 2']],
