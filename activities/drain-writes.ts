@@ -1,8 +1,9 @@
-import type { Evidence } from '../domain/step.ts';
+import type { Evidence, Style } from '../domain/step.ts';
 import { GatewayRejected, GatewaySilent, type GatewayClient } from './gateways.ts';
 import type { StepTools } from './tools.ts';
 
-const drainMs = 1_000;
+/** Forced, the old units may be dead: what was sent to them never ends by itself, and users are waiting. */
+const drainMs = { graceful: 1_000, forced: 200 } as const;
 const lookEveryMs = 10;
 
 /**
@@ -12,12 +13,17 @@ const lookEveryMs = 10;
 export async function drainWrites(
   gateways: readonly GatewayClient[],
   units: ReadonlyMap<string, string>,
+  style: Style,
   tools: StepTools,
 ): Promise<{ readonly ms: number; readonly evidence: readonly Evidence[] }> {
   const startedAt = performance.now();
   const pairs = gateways.flatMap((gateway) => [...units.keys()].map((unit) => ({ gateway, unit })));
   const left = await Promise.all(
-    pairs.map(async ({ gateway, unit }) => ({ gateway, unit, writes: await drainOne(gateway, unit, tools) })),
+    pairs.map(async ({ gateway, unit }) => ({
+      gateway,
+      unit,
+      writes: await drainOne(gateway, unit, drainMs[style], tools),
+    })),
   );
   return {
     ms: Math.round(performance.now() - startedAt),
@@ -35,8 +41,13 @@ export async function drainWrites(
 }
 
 /** The last count seen, 0 as soon as it is 0 once; undefined where nobody answers. */
-async function drainOne(gateway: GatewayClient, unit: string, tools: StepTools): Promise<number | undefined> {
-  const until = performance.now() + drainMs;
+async function drainOne(
+  gateway: GatewayClient,
+  unit: string,
+  withinMs: number,
+  tools: StepTools,
+): Promise<number | undefined> {
+  const until = performance.now() + withinMs;
   for (;;) {
     let writes: number;
     try {

@@ -46,7 +46,7 @@ export const fenceUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
       const startedAt = performance.now();
       const passed = await passBarrier(gateways, rules, plan.barrier, tools);
       const barrierMs = Math.round(performance.now() - startedAt);
-      const drained = await drainWrites(gateways, leavingUnits(input.parameters), tools);
+      const drained = await drainWrites(gateways, leavingUnits(input.parameters), input.style, tools);
       return {
         snapshot: { table: describeTable(current), epoch: observed.base?.epoch ?? 0 },
         durationsMs: { barrier: barrierMs, drain: drained.ms },
