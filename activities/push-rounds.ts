@@ -124,10 +124,6 @@ export async function pushToAll(push: Push, document: DatasourceDocument) {
   });
   await publishTo(push, required, document, deadline);
   const publishedAt = tools.now();
-  (await import('node:fs')).appendFileSync(
-    '/tmp/push/t.log',
-    `started ${startedAt} published ${publishedAt}\n`,
-  );
   await tools.reached('pushDatasource:after-publish');
   const state = await watch.untilAcknowledged(document, deadline);
   const acknowledgedMs = tools.now() - startedAt;

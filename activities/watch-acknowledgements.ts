@@ -9,7 +9,7 @@ import type { StepTools } from './tools.ts';
  * slow by its making. Who is silent after that is handed it by all collectors, again and again.
  */
 const handAfterMs = 150;
-const handAgainMs = [150, 1_000];
+const handAgainMs = [400, 1_000];
 /** The registry follows by about half a second; reading it costs the center more than it is worth before that. */
 const registryAfterMs = 700;
 /** What arrives within this time is counted together: counting a thousand consumers is not free. */

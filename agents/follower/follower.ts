@@ -88,13 +88,11 @@ export class Follower {
         this.#log.warn({ via, epoch: document.epoch, operation: document.operation }, verdict.reason);
         return;
       case 'same':
-        if (this.#applied?.digest !== digest) break; // the floor of a restart, not in use yet
-        if (via === 'collector') this.#tell(this.#applied); // it was handed over because our word did not arrive
-        return;
+        if (this.#applied?.digest === digest || this.#applying) return;
+        break; // the floor of a restart, not in use yet
       case 'apply':
         break;
     }
-    if (verdict.kind === 'same' && this.#applying) return;
     const next = accepted(read, via);
     supersede(this.#accepted);
     this.#accepted = next;
