@@ -14,6 +14,7 @@ import { observeTopologyWith, type ObserveTopology } from './observe-topology.ts
 import { pushDatasource } from './push-datasource.ts';
 import { verifyEndpoint } from './verify-endpoint.ts';
 import { promoteDatabase } from './promote-database.ts';
+import { rehearseKubernetes } from './rehearse-kubernetes.ts';
 import { restoreBackup } from './restore-backup.ts';
 import { scaleOutNodes } from './scale-out-nodes.ts';
 import { shiftMesh } from './shift-mesh.ts';
@@ -51,6 +52,7 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
     ...activity(applyManifests),
     ...activity(shiftMesh),
     ...activity(captureManifests),
+    ...activity(rehearseKubernetes),
     observeTopology: observeTopologyWith(files, surroundings),
     compilePlan: compilePlanFrom(files),
     describeHolder,

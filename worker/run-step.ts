@@ -5,6 +5,7 @@ import { captureManifests } from '../activities/capture-manifests.ts';
 import { callHook } from '../activities/call-hook.ts';
 import { runStep, type StepKind } from '../activities/define-step.ts';
 import { promoteDatabase } from '../activities/promote-database.ts';
+import { rehearseKubernetes } from '../activities/rehearse-kubernetes.ts';
 import { restoreBackup } from '../activities/restore-backup.ts';
 import { scaleOutNodes } from '../activities/scale-out-nodes.ts';
 import { shiftMesh } from '../activities/shift-mesh.ts';
@@ -35,6 +36,7 @@ const kinds: { readonly [kind: string]: Run } = {
   [callHook.kind]: run(callHook),
   [applyManifests.kind]: run(applyManifests),
   [captureManifests.kind]: run(captureManifests),
+  [rehearseKubernetes.kind]: run(rehearseKubernetes),
   [restoreBackup.kind]: run(restoreBackup),
   [scaleOutNodes.kind]: run(scaleOutNodes),
   [shiftMesh.kind]: run(shiftMesh),

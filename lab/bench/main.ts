@@ -23,6 +23,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
       'applyManifests beside kubectl and a bare loop on one API server [--objects N] [--also N,N] [--json FILE]',
     load: () => import('./apply.ts'),
   },
+  restore: {
+    measures:
+      'the whole cluster branch beside velero restore and kubectl apply of the same objects [--objects N] [--json FILE]',
+    load: () => import('./restore.ts'),
+  },
   steps: {
     measures: 'orchestration per sequential step [--steps N] [--json FILE]',
     load: () => import('./steps.ts'),

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { stages } from '../kubernetes/stages.ts';
+
+const name = z.string().min(1).max(63);
+const site = name.describe('Site whose Kubernetes clusters are meant.');
+const milliseconds = z.int().min(1).max(86_400_000);
+
+/** The `with` of the Kubernetes step kinds as people write it in a runbook. */
+export const kubernetesStepWith = {
+  scaleOutNodes: z.strictObject({ to: site }),
+  restoreBackup: z.strictObject({
+    to: site,
+    location: name.optional().describe('Backup location; may be left out where there is only one.'),
+    timeoutMs: milliseconds.default(1_800_000),
+    stuckMs: milliseconds.default(300_000).describe('A restore without progress for this long is given up.'),
+    attempts: z.int().min(1).max(10).default(3),
+  }),
+  applyManifests: z.strictObject({
+    to: site,
+    store: name.optional().describe('Manifest store; may be left out where there is only one.'),
+    services: z.array(z.string().min(1)).default([]).describe('namespace/service with `*`; empty = all.'),
+    readyTimeoutMs: milliseconds.default(600_000).describe('How long a stage may take to become ready.'),
+    onConflict: z.enum(['report', 'takeOver']).default('report'),
+    without: z.array(z.enum(stages)).default([]).describe('Stages to leave out, e.g. routes in a drill.'),
+  }),
+  shiftMesh: z.strictObject({
+    to: site,
+    hosts: z.array(z.string().min(1)).default([]).describe('Public hosts; empty = all of the inventory.'),
+  }),
+  captureManifests: z.strictObject({ at: site, store: name.optional() }),
+  rehearseKubernetes: z.strictObject({ from: site, to: site }),
+} as const;
+
+export type KubernetesStepKind = keyof typeof kubernetesStepWith;
+export type KubernetesStepWith<Kind extends KubernetesStepKind> = z.infer<(typeof kubernetesStepWith)[Kind]>;

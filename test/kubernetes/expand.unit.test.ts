@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import type { ExpandContext } from '../../domain/expand-context.ts';
+import { kubernetesExpanders, serviceSelector } from '../../domain/kubernetes/expand.ts';
+import { kubernetesStepKinds } from '../../domain/kubernetes/step-kinds.ts';
+import { inventorySchema } from '../../domain/schema/inventory.ts';
+import { kubernetesStepWith } from '../../domain/schema/kubernetes-step-with.ts';
+
+const s3 = { endpoint: 'http://s3', bucket: 'backups', accessKey: 'env:A', secretKey: 'env:B' };
+const pools = { general: { hook: 'cloud', nodes: 3, selector: 'pool=general' } };
+const section = {
+  clusters: {
+    east: { site: 'east', kubeconfig: 'env:EAST' },
+    west: { site: 'west', kubeconfig: 'env:WEST', nodePools: pools },
+  },
+  backupLocations: { backups: { ...s3, schedule: 'daily' } },
+  manifestStores: { manifests: { kind: 's3', ...s3 } },
+  services: { namespaces: ['shop-*'], selector: 'tier=service' },
+  meshHosts: { 'cart.example': { namespace: 'shop', service: 'cart', gateways: ['istio-system/public'] } },
+};
+
+function contextFor(kubernetes: object | undefined) {
+  const said: string[] = [];
+  const inventory = inventorySchema.parse({
+    version: 1,
+    domain: 'shop',
+    sites: { east: {}, west: {} },
+    hooks: { cloud: { url: 'http://cloud', token: 'env:TOKEN' } },
+    ...(kubernetes === undefined ? {} : { kubernetes }),
+  });
+  const context: ExpandContext = {
+    inventory,
+    observed: { databases: {}, gaps: [] },
+    refuse: (path, expected, seen) => void said.push(`${path.join('.')}: expected ${expected}, saw ${seen}`),
+    note: (sentence) => void said.push(sentence),
+  };
+  return { context, said };
+}
+
+describe('the Kubernetes steps of a runbook', () => {
+  it('become one plan step per pool, cluster and host of the target site, self-contained', () => {
+    const { context, said } = contextFor(section);
+    const { scaleOutNodes, restoreBackup, applyManifests, shiftMesh, captureManifests, rehearseKubernetes } =
+      kubernetesExpanders;
+    const to = 'west';
+    const steps = [
+      ...scaleOutNodes(kubernetesStepWith.scaleOutNodes.parse({ to }), context),
+      ...restoreBackup(kubernetesStepWith.restoreBackup.parse({ to }), context),
+      ...applyManifests(kubernetesStepWith.applyManifests.parse({ to }), context),
+      ...shiftMesh(kubernetesStepWith.shiftMesh.parse({ to }), context),
+      ...captureManifests(kubernetesStepWith.captureManifests.parse({ at: 'east' }), context),
+      ...rehearseKubernetes(kubernetesStepWith.rehearseKubernetes.parse({ from: 'east', to }), context),
+    ];
+    expect(said).toEqual([]);
+    expect(steps.map(({ target, title, reversibility }) => [target, title, reversibility])).toEqual([
+      ['west-general', 'Scale west/general to 3 nodes', 'reversible'],
+      ['west', 'Restore west from backups', 'forward-only'],
+      ['west', 'Apply the manifests of manifests to west', 'forward-only'],
+      ['west-cart.example', 'Send cart.example to shop/cart in west', 'reversible'],
+      ['east', 'Record the manifests of east in manifests', 'forward-only'],
+      ['west', 'Rehearse a failover of east to west', 'forward-only'],
+    ]);
+    expect(steps[0]?.parameters).toMatchObject({
+      hook: { url: 'http://cloud', token: 'env:TOKEN' },
+      store: { kind: 's3' },
+    });
+    expect(steps[1]?.parameters).toMatchObject({
+      serviceSelector: { label: 'tier', value: 'service' },
+      attempts: 3,
+    });
+    expect(JSON.parse(JSON.stringify(steps))).toEqual(steps);
+  });
+
+  it('stand for nothing without Kubernetes, and say what they cannot find', () => {
+    const without = contextFor(undefined);
+    expect(
+      kubernetesExpanders.restoreBackup(
+        kubernetesStepWith.restoreBackup.parse({ to: 'west' }),
+        without.context,
+      ),
+    ).toEqual([]);
+    expect(without.said).toEqual(['the inventory has no section kubernetes: nothing to do there']);
+    const lacking = contextFor({ ...section, manifestStores: {} });
+    expect(
+      kubernetesExpanders.applyManifests(
+        kubernetesStepWith.applyManifests.parse({ to: 'west' }),
+        lacking.context,
+      ),
+    ).toEqual([]);
+    expect(lacking.said).toEqual(['store: expected one of none, there is none, saw nothing']);
+    const wrong = contextFor(section);
+    const hosts = kubernetesStepWith.shiftMesh.parse({ to: 'west', hosts: ['gone.example'] });
+    expect(kubernetesExpanders.shiftMesh(hosts, wrong.context)).toEqual([]);
+    expect(wrong.said).toEqual(['hosts: expected hosts of the inventory: cart.example, saw gone.example']);
+  });
+
+  it('are described, each of them', () => {
+    expect(Object.keys(kubernetesStepKinds).toSorted()).toEqual(Object.keys(kubernetesStepWith).toSorted());
+  });
+
+  it.each([
+    ['tier=service', { label: 'tier', value: 'service' }],
+    ['example.com/tier==service', { label: 'example.com/tier', value: 'service' }],
+    ['tier in (a,b)', undefined],
+    ['', undefined],
+  ])('selector "%s"', (selector, expected) => {
+    const { context } = contextFor({ ...section, services: { namespaces: ['*'], selector } });
+    expect(context.inventory.kubernetes && serviceSelector(context.inventory.kubernetes)).toEqual(expected);
+  });
+});
