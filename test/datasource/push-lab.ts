@@ -257,12 +257,13 @@ export class Followers {
 export async function eventually(
   wish: string,
   problem: () => Promise<string | undefined> | string | undefined,
+  withinMs = 20_000,
 ) {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + withinMs;
   for (;;) {
     const seen = await problem();
     if (seen === undefined) return;
-    if (Date.now() > deadline) throw new Error(`waited 20 s until ${wish}; seen: ${seen}`);
+    if (Date.now() > deadline) throw new Error(`waited ${withinMs / 1000} s until ${wish}; seen: ${seen}`);
     await sleep(20);
   }
 }
