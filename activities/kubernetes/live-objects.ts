@@ -5,10 +5,9 @@ import { readinessOf } from '../../domain/kubernetes/readiness/readiness.ts';
 import { progressing, type Verdict } from '../../domain/kubernetes/readiness/verdict.ts';
 import type { Stamp } from '../../domain/operation.ts';
 import type { KubernetesClient } from './client.ts';
-import { discoveryOf, objectPath, type Resource } from './discovery.ts';
+import { discoveryOf, type Resource } from './discovery.ts';
 import { inLanes } from './lanes.ts';
-import { forEachObject } from './list.ts';
-import { readObject } from './read-object.ts';
+import { readLive } from './read-live.ts';
 
 export interface Compared {
   readonly manifest: StoredManifest;
@@ -27,10 +26,6 @@ interface Seen {
 const absent: Seen = { comparison: { kind: 'create' }, verdict: progressing('is not there') };
 
 const KINDS_AT_ONCE = 4;
-/** Up to this many objects of a kind are read one by one; more are listed. */
-const FEW = 3;
-/** More namespaces than this are listed at one go, whatever else is in the cluster. */
-const FEW_NAMESPACES = 4;
 
 /** Compares manifests with what the cluster has, reading each kind once. Order is kept. */
 export async function compareWithCluster(
@@ -46,7 +41,13 @@ export async function compareWithCluster(
     if (first === undefined) return;
     const resource = await discoveryOf(client).find(first.object.apiVersion, first.object.kind);
     resources.set(kind, resource);
-    if (resource !== undefined) await readLive({ client, resource, members, stamp, found, signal });
+    if (resource === undefined) return;
+    const wanted = new Map(members.map((manifest) => [keyOf(manifest.object), manifest]));
+    const objects = members.map(({ object }) => object);
+    await readLive(client, resource, objects, signal === undefined ? {} : { signal }, (live) => {
+      const manifest = wanted.get(keyOf(live));
+      if (manifest !== undefined) found.set(keyOf(live), judge(live, manifest, stamp));
+    });
   });
   return manifests.map((manifest) => ({
     manifest,
@@ -70,35 +71,4 @@ function byKind(manifests: readonly StoredManifest[]): ReadonlyMap<string, reado
     else members.push(manifest);
   }
   return kinds;
-}
-
-async function readLive(options: {
-  readonly client: KubernetesClient;
-  readonly resource: Resource;
-  readonly members: readonly StoredManifest[];
-  readonly stamp: Stamp;
-  readonly found: Map<string, Seen>;
-  readonly signal: AbortSignal | undefined;
-}): Promise<void> {
-  const { client, resource, members, stamp, found, signal } = options;
-  if (members.length <= FEW) {
-    await inLanes(members, members.length, async (wanted) => {
-      const live = await readObject(client, objectPath(resource, wanted.object), signal);
-      if (live !== undefined) found.set(keyOf(wanted.object), judge(live, wanted, stamp));
-    });
-    return;
-  }
-  const wanted = new Map(members.map((manifest) => [keyOf(manifest.object), manifest]));
-  const namespaces = new Set(members.map(({ object }) => object.metadata.namespace));
-  const places = resource.namespaced && namespaces.size <= FEW_NAMESPACES ? [...namespaces] : [undefined];
-  for (const namespace of places) {
-    const scope = {
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(signal === undefined ? {} : { signal }),
-    };
-    await forEachObject(client, resource, scope, (live) => {
-      const manifest = wanted.get(keyOf(live));
-      if (manifest !== undefined) found.set(keyOf(live), judge(live, manifest, stamp));
-    });
-  }
 }

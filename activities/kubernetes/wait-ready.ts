@@ -3,10 +3,8 @@ import { groupOf, keyOf, nameOf, type KubernetesObject } from '../../domain/kube
 import { readinessOf } from '../../domain/kubernetes/readiness/readiness.ts';
 import type { Verdict } from '../../domain/kubernetes/readiness/verdict.ts';
 import type { KubernetesClient } from './client.ts';
-import { discoveryOf, objectPath, type Resource } from './discovery.ts';
-import { inLanes } from './lanes.ts';
-import { forEachObject } from './list.ts';
-import { readObject } from './read-object.ts';
+import { discoveryOf } from './discovery.ts';
+import { readLive } from './read-live.ts';
 
 export interface NotReady {
   readonly object: string;
@@ -39,32 +37,14 @@ export async function checkReadyOnce(
   for (const members of kinds.values()) {
     const [first] = members;
     const resource = first && (await discoveryOf(client).find(first.object.apiVersion, first.object.kind));
-    if (resource !== undefined) await look({ client, resource, members, nowMs, verdicts, signal });
+    if (resource === undefined) continue;
+    const objects = members.map(({ object }) => object);
+    await readLive(client, resource, objects, signal === undefined ? {} : { signal }, (live) => {
+      verdicts.set(keyOf(live), readinessOf(live, nowMs));
+    });
   }
   return open.flatMap(({ object }) => {
     const verdict = verdicts.get(keyOf(object)) ?? { state: 'progressing', because: 'is not there' };
     return verdict.state === 'ready' ? [] : [{ object: nameOf(object), verdict }];
-  });
-}
-
-async function look(options: {
-  readonly client: KubernetesClient;
-  readonly resource: Resource;
-  readonly members: readonly StoredManifest[];
-  readonly nowMs: number;
-  readonly verdicts: Map<string, Verdict>;
-  readonly signal: AbortSignal | undefined;
-}): Promise<void> {
-  const { client, resource, members, nowMs, verdicts, signal } = options;
-  if (members.length <= 3) {
-    await inLanes(members, members.length, async ({ object }) => {
-      const live = await readObject(client, objectPath(resource, object), signal);
-      if (live !== undefined) verdicts.set(keyOf(object), readinessOf(live, nowMs));
-    });
-    return;
-  }
-  const wanted = new Set(members.map(({ object }) => keyOf(object)));
-  await forEachObject(client, resource, signal === undefined ? {} : { signal }, (live) => {
-    if (wanted.has(keyOf(live))) verdicts.set(keyOf(live), readinessOf(live, nowMs));
   });
 }
