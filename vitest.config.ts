@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // Three cost levels. SITESHIFT_TEST_LEVEL (unit | engines | scenarios) stops after that level; default: all.
-const shared = { pool: 'forks' as const, globals: false, testTimeout: 30_000, hookTimeout: 120_000 };
+const shared = { pool: 'forks' as const, globals: false, testTimeout: 120_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   test: {

@@ -10,6 +10,9 @@ const load = new Load(JSON.parse(readFileSync(configFile, 'utf8')) as LoadOption
 load.start();
 const printing = setInterval(() => process.stdout.write(`${JSON.stringify(load.counters)}\n`), 200);
 
+// Whoever started it is gone: so is the reason to write.
+process.stdout.on('error', () => process.exit(1));
+
 process.once('SIGTERM', () => {
   void load.stop().then(() => {
     clearInterval(printing);

@@ -17,6 +17,8 @@ export interface Scenario {
   cli(...args: string[]): Promise<{ code: number | null; value: unknown; result: CliResult }>;
   /** `siteshift run … --json`: the record of a run that closed or parked. */
   run(...args: string[]): Promise<{ code: number | null; workflowId: string; record: RunRecord }>;
+  /** Answers a parked step by `siteshift retry` and waits for the end; @returns the run's outcome */
+  retry(workflowId: string, step: string, reason: string): Promise<string | undefined>;
   /** Starts a run and returns at once. */
   start(...args: string[]): Promise<StartedRun>;
   /** Waits until a write is refused by a fence: from here on users wait for the switch. */
@@ -90,6 +92,13 @@ export async function openScenario(options: Partial<LabOptions> = {}): Promise<S
       const { value } = await cli('run', ...args, '--detach', '--reason', 'a scenario of the tests');
       const { workflowId } = value as { workflowId: string };
       return { workflowId, settled: (withinMs = 120_000) => untilSettled(cli, workflowId, withinMs) };
+    },
+    retry: async (workflowId, step, reason) => {
+      const answer = await cli('retry', workflowId, step, '--reason', reason);
+      if (answer.code !== 0)
+        throw new Error(`siteshift retry: ${answer.result.stdout}${answer.result.stderr}`);
+      const { value } = await cli('status', workflowId, '--watch');
+      return (value as { record: RunRecord }).record.outcome;
     },
     fenced: async () => {
       const before = writer.counters().fenced;
