@@ -2,6 +2,8 @@ import type { RunRecord, StepRecord } from '../domain/run.ts';
 
 const longestTable = 60;
 const longestCell = 160;
+/** The UI draws tables without any space between the columns. */
+const gap = '\u00a0\u00a0';
 
 /** The Markdown that Temporal's UI shows as the run's current details: where it stands, and what it waits for. */
 export function detailsOf(record: RunRecord): string {
@@ -31,11 +33,11 @@ function stepTable(steps: readonly StepRecord[]): string {
   const rows = shown.map((step) =>
     [step.id, step.state, step.outcome?.status ?? '', step.waitingFor ?? step.outcome?.summary ?? step.title]
       .map((text) => cell(text))
-      .join(' | '),
+      .join(`${gap} | `),
   );
   const hidden = steps.length - shown.length;
   return [
-    '| Step | State | Outcome | |',
+    `| Step${gap} | State${gap} | Outcome${gap} | |`,
     '|---|---|---|---|',
     ...rows.map((row) => `| ${row} |`),
     ...(hidden > 0 ? [`| (${hidden} more) | | | |`] : []),

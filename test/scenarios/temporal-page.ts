@@ -125,12 +125,13 @@ async function picture(page: Page, part: 'timeline' | 'details'): Promise<Buffer
       ? page.locator('svg.graph, svg:has(text)').last()
       : page.locator('#user-metadata-current-details');
   const head = await boxOf(page.getByTestId('workflow-status'));
+  const actions = await boxOf(page.getByRole('button', { name: 'More Actions' }));
   const body = await boxOf(main);
   const edge = 16;
   const clip = {
     x: head.x - edge,
     y: head.y - edge,
-    width: body.x + body.width - head.x + 2 * edge,
+    width: actions.x + actions.width - head.x + 2 * edge,
     height: body.y + body.height - head.y + 2 * edge,
   };
   const image = await page.screenshot({ clip, animations: 'disabled' });
