@@ -37,6 +37,15 @@ export async function loseSiteAndFailOver(
   options: SiteLossOptions,
 ): Promise<SiteLossResult> {
   const { lost, survivor, say } = options;
+  // What a team does on a quiet day: look whether the runbook would work. It changes nothing.
+  say(`$ siteshift plan site-failover --from ${lost} --to ${survivor}`);
+  const planned = await runCli(
+    lab.environment,
+    ['plan', 'site-failover', '--from', lost, '--to', survivor],
+    options.onProgress,
+  );
+  if (planned.code !== 0) throw new Error(`siteshift plan: expected exit code 0, saw ${planned.code}`);
+
   const watch = new WritableWatch(lab.clusters);
   watch.start();
   const writer = startWriter(lab);
