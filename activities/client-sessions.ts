@@ -31,6 +31,17 @@ export async function countClientSessions(
   }
 }
 
+const evidenceOf = (node: string, user: string, sessions: number | undefined) => ({
+  evidence: {
+    what: `client sessions of ${user} on the old primary ${node}`,
+    value: sessions ?? 'it cannot be reached',
+    source: `process list of ${node}`,
+  },
+  left: sessions ?? 0,
+});
+
+export const unreachableEvidence = (node: string, user: string) => evidenceOf(node, user, undefined);
+
 /** Looks until there are none, for a moment: followers close their old connections after they have acknowledged. */
 export async function oldSessionsEvidence(
   node: string,
@@ -43,9 +54,7 @@ export async function oldSessionsEvidence(
   for (;;) {
     const sessions = await countClientSessions(node, cluster, user, tools);
     if (sessions === undefined || sessions === 0 || tools.now() >= deadline) {
-      const what = `client sessions of ${user} on the old primary ${node}`;
-      const value = sessions ?? 'it cannot be reached';
-      return { evidence: { what, value, source: `process list of ${node}` }, left: sessions ?? 0 };
+      return evidenceOf(node, user, sessions);
     }
     tools.heartbeat({ oldSessions: sessions });
     await tools.sleep(50);

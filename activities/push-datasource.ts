@@ -4,15 +4,15 @@ import type { DatasourceDocument, PreviousDocument } from '../domain/datasource.
 import { openEpoch } from '../domain/operation.ts';
 import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
 import type { Evidence } from '../domain/step.ts';
-import { oldSessionsEvidence } from './client-sessions.ts';
+import { oldSessionsEvidence, unreachableEvidence } from './client-sessions.ts';
 import { StepFailed, type Applied, type StepKind } from './define-step.ts';
 import { observePush, wishOf, type PushInput, type PushState } from './observe-push.ts';
 import { acknowledgementsFact, lostCenterMs, openPush, pushCanary, pushToAll } from './push-rounds.ts';
 import { observePublication, openTargets } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 
-/** Followers close their old connections within 1.2 s. */
-const oldSessionsMs = 2_000;
+/** Followers close their old connections right after they have acknowledged; users wait for the steps behind this one. */
+const oldSessionsMs = 500;
 
 /** Leads the consumers of a datasource to the new primary, and knows of each live one that it went. */
 export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
@@ -30,7 +30,7 @@ export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
       await push.watch.readRegistries();
       const canaryMs = await pushCanary(push);
       const formal = await pushToAll(push, document);
-      const sessions = await sessionsOfOld(input, previous, document, tools);
+      const sessions = await sessionsOfOld(input, observed, document, tools);
       return {
         snapshot: { previous },
         evidence: [formal.evidence, ...sessions.evidence],
@@ -86,21 +86,22 @@ export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
   undo: undoPush,
 };
 
+/** Whether anybody still holds to the old primary; a node that did not answer before is not asked again. */
 async function sessionsOfOld(
-  { parameters: { cluster, datasource } }: PushInput,
-  previous: PreviousDocument | null,
+  { style, parameters: { cluster, datasource } }: PushInput,
+  { previous, promotion }: PushState,
   document: DatasourceDocument,
   tools: StepTools,
 ): Promise<{ readonly evidence: readonly Evidence[]; readonly left: readonly string[] }> {
-  if (
-    previous === null ||
-    previous.primary === document.primary ||
-    cluster.nodes[previous.primary] === undefined
-  ) {
+  const old = previous?.primary;
+  if (old === undefined || old === document.primary || cluster.nodes[old] === undefined) {
     return { evidence: [], left: [] };
   }
-  const found = await oldSessionsEvidence(previous.primary, cluster, datasource.user, oldSessionsMs, tools);
-  const sentence = `${found.left} sessions of ${datasource.user} are still open on ${previous.primary}, which is no longer the primary`;
+  const withinMs = style === 'forced' ? 0 : oldSessionsMs;
+  const found = promotion.unreachable.includes(old)
+    ? unreachableEvidence(old, datasource.user)
+    : await oldSessionsEvidence(old, cluster, datasource.user, withinMs, tools);
+  const sentence = `${found.left} sessions of ${datasource.user} are still open on ${old}, which is no longer the primary`;
   return { evidence: [found.evidence], left: found.left > 0 ? [sentence] : [] };
 }
 

@@ -5,13 +5,13 @@ import {
   percentile,
   type TallyState,
 } from '../domain/acknowledgement-tally.ts';
-import { chooseCanary, isReachable } from '../domain/datasource-decisions.ts';
+import { chooseCanary, isReachable, isSiteDead } from '../domain/datasource-decisions.ts';
 import type { DatasourceDocument, RegisteredConsumer } from '../domain/datasource.ts';
 import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
 import type { Evidence } from '../domain/step.ts';
 import { collectorClient } from './collector-client.ts';
 import { StepFailed } from './define-step.ts';
-import type { PushInput, PushState } from './observe-push.ts';
+import { wishOf, type PushInput, type PushState } from './observe-push.ts';
 import { publishDocument } from './publish-document.ts';
 import { digestOf, knownFrom, openTargets, textOf, within, type PushTarget } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
@@ -41,7 +41,7 @@ export function openPush(
   document: DatasourceDocument,
   tools: StepTools,
 ): Push {
-  const { fromSite, toSite, collectors, cluster, datasource } = input.parameters;
+  const { fromSite, toSite, collectors, datasource } = input.parameters;
   const unreachable = observed.publications.filter((one) => !isReachable(one)).map((one) => one.center);
   const targets = openTargets(input.parameters, tools).filter(({ center }) => !unreachable.includes(center));
   for (const target of targets) {
@@ -50,12 +50,11 @@ export function openPush(
     );
     if (seen !== undefined) target.known = knownFrom(seen);
   }
-  const siteOf = (node: string) => cluster.nodes[node]?.site;
-  const isSiteDead =
+  const { siteOf } = wishOf(input);
+  const isDead =
     input.style === 'forced' ||
-    observed.publications.some((one) => one.site === fromSite && !isReachable(one)) ||
-    observed.promotion.unreachable.some((node) => siteOf(node) === fromSite);
-  const isExcused = (consumer: RegisteredConsumer) => isSiteDead && consumer.site === fromSite;
+    isSiteDead(fromSite, observed.publications, observed.promotion.unreachable, siteOf);
+  const isExcused = (consumer: RegisteredConsumer) => isDead && consumer.site === fromSite;
   const { epoch, operation } = document;
   const tally = new AcknowledgementTally({ epoch, operation, digest: digestOf(document) }, isExcused);
   const distance = (site: string) => (site === toSite ? 0 : site === fromSite ? 2 : 1);
@@ -79,7 +78,7 @@ export function openPush(
 
 /** A few consumers go first: what they cannot apply, nobody else is told. @returns ms, when there was a canary */
 export async function pushCanary(push: Push): Promise<number | undefined> {
-  const { input, document, required, optional, tally, tools, watch } = push;
+  const { input, document, required, tally, tools, watch } = push;
   const { datasource, fromSite, toSite, name } = input.parameters;
   const live = tally.alive();
   const canary = chooseCanary(live, datasource.canary, { fromSite, toSite });
@@ -92,7 +91,7 @@ export async function pushCanary(push: Push): Promise<number | undefined> {
   const deadline = startedAt + datasource.ackTimeoutMs;
   const edition = { ...document, canary };
   await tools.reached('pushDatasource:before-canary');
-  await publishTo(push, [...required, ...optional], edition, deadline);
+  await publishTo(push, required, edition, deadline);
   await tools.reached('pushDatasource:after-canary');
   const state = await watch.untilAcknowledged(edition, deadline, canary);
   if (state.missing.length > 0 && input.style !== 'forced') {

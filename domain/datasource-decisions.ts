@@ -135,6 +135,22 @@ function centersWaitedFor(publications: readonly ObservedPublication[], wish: Pu
 
 export const isReachable = (one: ObservedPublication): boolean => one.state !== 'unreachable';
 
+/** Nothing of it answers, neither its config centers nor its database nodes, and there was something to ask. */
+export function isSiteDead(
+  site: string,
+  publications: readonly ObservedPublication[],
+  unreachableNodes: readonly string[],
+  siteOf: { readonly [node: string]: string },
+): boolean {
+  const centers = publications.filter((one) => one.site === site);
+  const nodes = Object.keys(siteOf).filter((node) => siteOf[node] === site);
+  return (
+    centers.length + nodes.length > 0 &&
+    !centers.some(isReachable) &&
+    nodes.every((node) => unreachableNodes.includes(node))
+  );
+}
+
 const isPublished = (one: ObservedPublication, observed: ObservedPush, wish: PushWish): boolean =>
   one.state === 'held' &&
   !one.isCanary &&

@@ -25,6 +25,9 @@ interface Accepted extends HeldDocument {
   retries: AbortController | undefined;
 }
 
+/** Followers of this process; what can wait is spread over more time the more they are. */
+let followersHere = 0;
+
 /**
  * The part that decides: takes documents from wherever they come, goes only upwards, proves the primary, swaps the
  * pool and tells what it runs on. It knows neither config centers nor collectors.
@@ -55,6 +58,7 @@ export class Follower {
     this.#tell = tell;
     this.#keep = keep;
     this.#standbys = new WarmStandbys(this.#limits.warmMs, (document) => this.#open(document), this.#log);
+    followersHere += 1;
     this.room = new WaitingRoom(this.#limits, `datasource ${options.datasource}: no document has come yet`);
   }
 
@@ -103,6 +107,7 @@ export class Follower {
   }
 
   async close(): Promise<void> {
+    if (!this.#closed) followersHere -= 1;
     this.#closed = true;
     supersede(this.#accepted);
     this.room.close(`datasource ${this.#options.datasource}: the pool was closed`);
@@ -173,9 +178,9 @@ export class Follower {
     void this.#drainLater(old);
   }
 
-  /** Not in the moment of the switch, in which all the others switch, too. */
+  /** Where many followers share a process, not all in the moment of the switch. */
   async #drainLater(old: PoolGeneration): Promise<void> {
-    await sleep(300 + Math.random() * 900);
+    await sleep(Math.random() * Math.min(1_000, followersHere * 5));
     const cut = await old.drain(this.#limits.drainMs);
     if (cut > 0) {
       this.#log.warn({ cut, primary: old.document.primary }, 'connections were cut after the drain time');

@@ -9,6 +9,7 @@ import {
 import {
   chooseCanary,
   decidePush,
+  isSiteDead,
   type ObservedPublication,
   type ObservedPush,
   type PushWish,
@@ -306,6 +307,23 @@ const consumer = (
   operation: 'failover/shop/3',
   digest: 'd3',
   ...more,
+});
+
+describe('a site', () => {
+  const siteOf = { 'east-1': 'east', 'east-2': 'east', 'west-1': 'west' };
+  const east = { ...publication, site: 'east' };
+  const lost = { ...silent, site: 'east' };
+  test.each([
+    ['lives while its center answers', [east], ['east-1', 'east-2'], false],
+    ['lives while one of its nodes answers', [lost], ['east-1'], false],
+    ['is dead when nothing of it answers', [lost], ['east-1', 'east-2'], true],
+    ['is dead by its nodes where it has no center', [publication], ['east-1', 'east-2'], true],
+  ] as const)('%s', (_, publications, unreachable, isDead) => {
+    expect(isSiteDead('east', publications, unreachable, siteOf)).toBe(isDead);
+  });
+  test('of which nothing could be asked is not taken for dead', () => {
+    expect(isSiteDead('north', [publication], ['east-1'], siteOf)).toBe(false);
+  });
 });
 
 describe('the canary', () => {
