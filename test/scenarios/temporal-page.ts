@@ -7,7 +7,7 @@ export interface TemporalPage {
   readonly outside: ReadonlySet<string>;
   /** Opens the start link, fills the form in and starts the run. */
   start(workflowId: string, input: object): Promise<void>;
-  /** Opens a run's page, which starts at its timeline. */
+  /** Opens a run's page, which starts at its timeline; waits until there is such a run. */
   open(workflowId: string): Promise<void>;
   /** Waits until the run's page says so, e.g. Running or Completed. */
   hasStatus(status: string): Promise<void>;
@@ -44,10 +44,8 @@ export async function openTemporalPage(uiUrl: string): Promise<TemporalPage> {
       const answer = await started;
       if (!answer.ok()) throw new Error(`starting ${workflowId}: expected 200, saw ${answer.status()}`);
     },
-    open: async (workflowId) => {
-      await page.goto(`${uiUrl}/namespaces/default/workflows/${encodeURIComponent(workflowId)}`);
-      await page.getByTestId('timeline-tab').waitFor();
-    },
+    open: (workflowId) =>
+      openRun(page, `${uiUrl}/namespaces/default/workflows/${encodeURIComponent(workflowId)}`),
     hasStatus: (status) => page.getByTestId('workflow-status').getByText(status).first().waitFor(),
     timelineHas: async (...texts) => {
       await page.getByTestId('timeline-tab').click();
@@ -56,7 +54,9 @@ export async function openTemporalPage(uiUrl: string): Promise<TemporalPage> {
     detailsHave: async (...texts) => {
       await page.getByTestId('user-metadata-tab').click();
       const details = page.locator('#user-metadata-current-details').contentFrame();
-      for (const text of texts) await details.getByText(text).first().waitFor();
+      // The tab asks the run once; R asks it again.
+      for (const text of texts)
+        await waitWhile(details.getByText(text).first(), () => page.keyboard.press('r'));
     },
     update: (name, payload) => sendUpdate(page, name, payload),
     updateRefused: async (text) => {
@@ -86,6 +86,26 @@ async function openPage(browser: Browser): Promise<{ page: Page; outside: Readon
     return route.abort();
   });
   return { page: await context.newPage(), outside };
+}
+
+/** The page of a run that is only about to start stays empty; a person would load it again. */
+async function openRun(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await waitWhile(page.getByTestId('timeline-tab'), () => page.goto(url));
+}
+
+/** Waits for it, and does `again` every few seconds meanwhile. */
+async function waitWhile(locator: Locator, again: () => Promise<unknown>): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    try {
+      await locator.waitFor({ timeout: 5_000 });
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await again();
+    }
+  }
 }
 
 /** The editor lays the JSON out when it loses the focus, and the button moves: so it must lose it before the click. */
