@@ -105,6 +105,7 @@ async function apply(input: Input, _: ManifestsObserved, tools: StepTools): Prom
   const { manifests } = await load(input, tools);
   await claimStamp(client, input.operation);
   const byObject = new Map(manifests.map((manifest) => [manifest.object, manifest]));
+  const busyBefore = client.busyAnswers();
   const durationsMs: Record<string, number> = {};
   const details: string[] = [];
   const leftToDo: string[] = [];
@@ -133,7 +134,15 @@ async function apply(input: Input, _: ManifestsObserved, tools: StepTools): Prom
     );
     durationsMs[`${stage}Ready`] = tools.now() - startedAt;
   }
-  return { details, durationsMs, ...(leftToDo.length === 0 ? {} : { leftToDo }) };
+  const busy = client.busyAnswers() - busyBefore;
+  return {
+    details,
+    durationsMs,
+    evidence: [
+      { what: 'answers "come back later" (429)', value: busy, source: `API server of ${clusterName}` },
+    ],
+    ...(leftToDo.length === 0 ? {} : { leftToDo }),
+  };
 }
 
 async function afterChunk(

@@ -47,7 +47,7 @@ export async function run(args: string[]): Promise<void> {
       say(`bare loop, ${IN_FLIGHT} in flight: ${describe(bareLoop)}`);
       const siteshift = await measureProduct(cluster, count, folder, 10 * round);
       say(
-        `siteshift: ${describe(siteshift)}, writing ${siteshift.writing.perSecond}/s, ${siteshift.memoryMb} MB`,
+        `siteshift: ${describe(siteshift)}, writing ${siteshift.writing.perSecond}/s, ${JSON.stringify(siteshift.busyAnswers)} times 429, ${siteshift.memoryMb} MB`,
       );
       rounds.push({ kubectl, bareLoop, siteshift });
     }
@@ -211,6 +211,7 @@ async function measureProduct(cluster: BareCluster, count: number, folder: strin
     /** Of the first: only the stages, without reading the store and without the look before and after. */
     writing: pass(count, writing),
     wallMs: { first: Math.round(first.wallMs), again: Math.round(again.wallMs) },
+    busyAnswers: first.outcome.evidence[0]?.value ?? 0,
     memoryMb: Math.round(Math.max(first.memoryMb, again.memoryMb)),
   };
 }
