@@ -21,8 +21,8 @@ const kinds = {
   fenceUnits: {
     help: 'makes the moved buckets refuse writes on every gateway; reads go on',
     reversibility: 'reversible',
-    graceful: 'every gateway acknowledges on every worker process',
-    forced: 'a silent gateway counts as fenced once its lease has run out',
+    graceful: 'every gateway acknowledges on every worker process, or its lease has provably run out',
+    forced: 'the same: a gateway that may still serve writes is never left out; the drain is shorter',
     undoneBy: 'opening the same buckets at their old unit, under a higher epoch',
   },
   promoteDatabase: {
@@ -43,8 +43,8 @@ const kinds = {
   openUnits: {
     help: 'sends the fenced buckets to their new unit on every gateway',
     reversibility: 'point-of-no-return',
-    graceful: 'every gateway acknowledges on every worker process',
-    forced: 'a silent gateway stays fenced and is listed as left to do',
+    graceful: 'a silent gateway stays fenced, is listed as left to do, and catches up from its peers',
+    forced: 'the same',
     undoneBy: 'nothing: the new unit has accepted writes; going back is a move of its own',
   },
   verifyEndpoint: {
