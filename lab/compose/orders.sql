@@ -5,7 +5,7 @@ SET sql_log_bin = 0;
 CREATE DATABASE IF NOT EXISTS siteshift;
 CREATE DATABASE IF NOT EXISTS app;
 
--- The orchestrator's account: docs/databases.md says what each privilege is for.
+-- The orchestrator's account; it never touches the data of applications.
 CREATE USER siteshift@'%' IDENTIFIED BY 'play-orders-admin';
 GRANT REPLICATION_SLAVE_ADMIN, REPLICATION CLIENT, SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, RELOAD, PROCESS, EVENT
   ON *.* TO siteshift@'%';

@@ -5,7 +5,7 @@ SET sql_log_bin = 0;
 CREATE DATABASE IF NOT EXISTS siteshift;
 CREATE DATABASE IF NOT EXISTS app;
 
--- The orchestrator's account: docs/databases.md says what each privilege is for.
+-- The orchestrator's account; it never touches the data of applications.
 CREATE USER siteshift@'%' IDENTIFIED BY 'play-payments-admin';
 GRANT READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, REPLICA MONITOR, BINLOG MONITOR, BINLOG ADMIN,
   CONNECTION ADMIN, RELOAD, PROCESS, SHOW DATABASES, EVENT, SET USER
