@@ -3,7 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { applyManifests } from '../activities/apply-manifests.ts';
 import { captureManifests } from '../activities/capture-manifests.ts';
 import { callHook } from '../activities/call-hook.ts';
+import { claimEpoch } from '../activities/claim-epoch.ts';
 import { runStep, type StepKind } from '../activities/define-step.ts';
+import { fenceUnits } from '../activities/fence-units.ts';
+import { openUnits } from '../activities/open-units.ts';
 import { promoteDatabase } from '../activities/promote-database.ts';
 import { rehearseKubernetes } from '../activities/rehearse-kubernetes.ts';
 import { restoreBackup } from '../activities/restore-backup.ts';
@@ -12,6 +15,7 @@ import { shiftMesh } from '../activities/shift-mesh.ts';
 import { pushDatasource } from '../activities/push-datasource.ts';
 import { resolveSecret } from '../activities/secrets.ts';
 import type { StepTools } from '../activities/tools.ts';
+import { verifyEndpoint } from '../activities/verify-endpoint.ts';
 import type { Json } from '../domain/json.ts';
 import type { StepInput, StepOutcome } from '../domain/step.ts';
 import { createLog } from './logging.ts';
@@ -20,7 +24,8 @@ import { createReached } from './stop-points.ts';
 
 /**
  * Break glass: runs one step without Temporal. `node worker/run-step.ts KIND < input.json` reads a StepInput and
- * prints the StepOutcome; `--times N` runs it N times and tells on stderr how long each took. The same code and the same proofs as in a run; only the history is missing.
+ * prints the StepOutcome; `--times N` runs it N times and tells on stderr how long each took. The same code and the same
+ * proofs as in a run; only the history is missing.
  * Exit code: 0 done, already or planned; 1 anything else; 2 the call itself is wrong.
  */
 type Run = (input: StepInput, tools: StepTools) => Promise<StepOutcome>;
@@ -31,6 +36,10 @@ const run =
     runStep(kind, input as StepInput<Parameters>, tools);
 
 const kinds: { readonly [kind: string]: Run } = {
+  [claimEpoch.kind]: run(claimEpoch),
+  [fenceUnits.kind]: run(fenceUnits),
+  [openUnits.kind]: run(openUnits),
+  [verifyEndpoint.kind]: run(verifyEndpoint),
   [promoteDatabase.kind]: run(promoteDatabase),
   [pushDatasource.kind]: run(pushDatasource),
   [callHook.kind]: run(callHook),
