@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { StepOutcome } from '../../domain/step.ts';
@@ -59,6 +59,7 @@ export async function run(args: string[]): Promise<void> {
   if (wanted.length === 0) {
     throw new Error(`--targets: expected some of ${Object.keys(targets).join(',')}, seen ${values.targets}`);
   }
+  const [load = 0] = loadavg();
   const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
   const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
   closeOnSignals(supervisor, console.log);
@@ -82,7 +83,7 @@ export async function run(args: string[]): Promise<void> {
       results.push(await measure(target, rig, options.consumers, rounds ?? 0));
       await rig.end();
     }
-    report(results, values.json);
+    report(results, load, values.json);
   } finally {
     await supervisor.close();
     ports.release();
@@ -150,7 +151,7 @@ function figures(values: readonly number[]): Figures {
 
 const text = ({ p50, p99, p9999, max }: Figures) => `p50 ${p50}, p99 ${p99}, p99.99 ${p9999}, max ${max} ms`;
 
-function report(results: readonly TargetResult[], file: string | undefined): void {
+function report(results: readonly TargetResult[], load: number, file: string | undefined): void {
   for (const result of results) {
     const { target, consumers, rounds, applied, acknowledged, firstRound, missing, directly } = result;
     console.log(`\n${target}: ${consumers} consumers, ${rounds} rounds`);
@@ -166,6 +167,17 @@ function report(results: readonly TargetResult[], file: string | undefined): voi
       `  goal ${isReached ? 'reached' : 'not reached'} (applied p99.99 200 ms, acknowledged 500 ms later, none missing)`,
     );
   }
-  console.log(`\non ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`);
-  if (file !== undefined) writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
+  const processors = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`;
+  console.log(
+    `\non ${processors}, load average ${load.toFixed(1)} before: everything runs on them, so others' work counts`,
+  );
+  if (file !== undefined)
+    writeFileSync(
+      file,
+      `${JSON.stringify(
+        results.map((result) => ({ ...result, loadBefore: load, processors: cpus().length })),
+        undefined,
+        2,
+      )}\n`,
+    );
 }
