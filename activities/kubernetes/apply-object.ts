@@ -1,3 +1,4 @@
+import type { Patience } from '../../domain/kubernetes/answers.ts';
 import { fieldManager, marked, type StoredManifest } from '../../domain/kubernetes/marks.ts';
 import { nameOf, type ManagedFieldsEntry } from '../../domain/kubernetes/object.ts';
 import type { Stamp } from '../../domain/operation.ts';
@@ -10,6 +11,7 @@ export interface ApplyOptions {
   /** Take over fields that other managers own; otherwise that is an ApiError with their names. */
   readonly force: boolean;
   readonly dryRun?: boolean;
+  readonly patience?: Patience;
   readonly signal?: AbortSignal;
 }
 
@@ -35,6 +37,7 @@ export async function applyObject(
     contentType: 'application/apply-patch+yaml',
     accept: METADATA_ONLY,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.patience === undefined ? {} : { patience: options.patience }),
   });
   return code === 201 ? 'created' : 'updated';
 }

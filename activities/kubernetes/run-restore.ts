@@ -36,23 +36,25 @@ export async function runRestore(
     const name = restoreName(operation, { cluster: parameters.clusterName, backup }, attempt);
     const before = await velero.restore(name);
     assertOurs(before, backup, labels);
-    if (before === undefined || restoreState(before.phase) !== 'again') {
-      if (before === undefined) {
-        await tools.reached('restoreBackup:create:before');
-        await velero.createRestore(
-          name,
-          labels,
-          restoreSpec({ backup, missing, selector: parameters.serviceSelector }),
-        );
-        await tools.reached('restoreBackup:create:after');
-        assertOurs(await velero.restore(name), backup, labels);
-      }
-      const ended = await follow(velero, name, { deadline, stuckMs: parameters.stuckMs, tools });
-      if (restoreState(ended.phase) === 'ended') return { restore: ended, attempts: attempt };
-      reasons.push(`${name}: ${ended.phase}: ${ended.reason || 'no reason given'}`);
-    } else {
+    // One that ended before did not bring back what is missing now: it needs another one, as after a failure.
+    const isOver = before !== undefined && ['again', 'ended'].includes(restoreState(before.phase));
+    if (isOver) {
       reasons.push(`${name}: ${before.phase}: ${before.reason || 'no reason given'}`);
+      continue;
     }
+    if (before === undefined) {
+      await tools.reached('restoreBackup:create:before');
+      await velero.createRestore(
+        name,
+        labels,
+        restoreSpec({ backup, missing, selector: parameters.serviceSelector }),
+      );
+      await tools.reached('restoreBackup:create:after');
+      assertOurs(await velero.restore(name), backup, labels);
+    }
+    const ended = await follow(velero, name, { deadline, stuckMs: parameters.stuckMs, tools });
+    if (restoreState(ended.phase) === 'ended') return { restore: ended, attempts: attempt };
+    reasons.push(`${name}: ${ended.phase}: ${ended.reason || 'no reason given'}`);
     tools.log.warn({ restore: name, attempt }, 'Velero gave a restore up; a new attempt restores the rest');
   }
   const { clusterName, attempts } = parameters;

@@ -40,6 +40,8 @@ export interface RestoreBackupParameters extends ClusterParameters {
   readonly location: BackupLocation;
   readonly storeName?: string;
   readonly store?: ManifestStoreSettings;
+  /** Plain objects are applied from the backup by siteshift itself; Velero restores the rest. */
+  readonly direct: boolean;
   /** Labels whose objects the manifest store owns; they do not come out of the backup. */
   readonly serviceSelector?: { readonly label: string; readonly value: string };
   readonly timeoutMs: number;

@@ -11,9 +11,15 @@ export const kubernetesStepWith = {
   restoreBackup: z.strictObject({
     to: site,
     location: name.optional().describe('Backup location; may be left out where there is only one.'),
+    direct: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Plain objects are applied from the backup by siteshift itself, in parallel; Velero restores the rest.',
+      ),
     timeoutMs: milliseconds.default(1_800_000),
     stuckMs: milliseconds.default(300_000).describe('A restore without progress for this long is given up.'),
-    attempts: z.int().min(1).max(10).default(3),
+    attempts: z.int().min(1).max(10).default(5),
   }),
   applyManifests: z.strictObject({
     to: site,

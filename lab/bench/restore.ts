@@ -196,6 +196,7 @@ async function restoreByProduct({ lab, folder, services }: Filled) {
       locationName: 'backups',
       location: { ...inventory.backupLocations['backups'], minimumItems: 1 },
       serviceSelector: { label: TIER_LABEL, value: 'service' },
+      direct: true,
       timeoutMs: 600_000,
       stuckMs: 120_000,
       attempts: 3,

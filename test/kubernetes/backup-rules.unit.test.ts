@@ -8,7 +8,13 @@ import { demandOf, shortages, sum } from '../../domain/kubernetes/capacity.ts';
 import { quantity } from '../../domain/kubernetes/covers.ts';
 import { nodeProblems } from '../../domain/kubernetes/nodes.ts';
 import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
-import { isRestored, restoreName, restoreSpec, restoreState } from '../../domain/kubernetes/restore-plan.ts';
+import {
+  isPlain,
+  isRestored,
+  restoreName,
+  restoreSpec,
+  restoreState,
+} from '../../domain/kubernetes/restore-plan.ts';
 import {
   classifyMessage,
   describeMessages,
@@ -95,6 +101,19 @@ describe('restore plan', () => {
     ['gateways.networking.istio.io', true],
   ])('%s comes out of the backup: %s', (resource, expected) => {
     expect(isRestored(item(resource), undefined)).toBe(expected);
+  });
+
+  it.each([
+    ['configmaps', {}, true],
+    ['virtualservices.networking.istio.io', {}, true],
+    ['persistentvolumeclaims', {}, false],
+    ['clusterroles.rbac.authorization.k8s.io', {}, false],
+    ['jobs.batch', {}, false],
+    ['secrets', { type: 'kubernetes.io/service-account-token' }, false],
+    ['deployments.apps', { metadata: { name: 'one', ownerReferences: [{ kind: 'Revision' }] } }, false],
+  ])('%s %j is applied by ourselves: %s', (resource, more, expected) => {
+    const object: KubernetesObject = { apiVersion: 'v1', kind: 'Any', metadata: { name: 'one' }, ...more };
+    expect(isPlain(item(resource), object)).toBe(expected);
   });
 
   it('leaves what the manifest store owns, and asks only for kinds of which something is missing', () => {

@@ -65,7 +65,7 @@ describe('the Kubernetes steps of a runbook', () => {
     });
     expect(steps[1]?.parameters).toMatchObject({
       serviceSelector: { label: 'tier', value: 'service' },
-      attempts: 3,
+      attempts: 5,
     });
     expect(JSON.parse(JSON.stringify(steps))).toEqual(steps);
   });

@@ -78,6 +78,7 @@ const restoreParameters = (more: Partial<RestoreBackupParameters> = {}): Restore
   locationName: 'backups',
   location: need(inventory.backupLocations['backups']),
   serviceSelector: { label: TIER_LABEL, value: 'service' },
+  direct: false,
   timeoutMs: 300_000,
   stuckMs: 120_000,
   attempts: 3,
@@ -165,6 +166,25 @@ describe('restoreBackup', () => {
     expect(await runStep(restoreBackup, stepInput(restoreParameters()), stepTools())).toMatchObject({
       status: 'already',
     });
+  });
+});
+
+describe('restoreBackup, directly', () => {
+  it('brings plain objects back by itself, and leaves to Velero what grants rights', async () => {
+    const lost = ['ConfigMap', 'NetworkPolicy', 'Role'].map((kind) =>
+      need(
+        filled.platform.find((object) => object.kind === kind && object.metadata.namespace === 'shop-cart'),
+      ),
+    );
+    for (const object of lost) await lab.west.api.delete(object);
+    const again = stepInput(restoreParameters({ direct: true }));
+    const outcome = await runStep(restoreBackup, again, stepTools());
+    expect(outcome).toMatchObject({ status: 'done', before: { missing: 3 }, after: { missing: 0 } });
+    expect(outcome.details).toEqual(
+      expect.arrayContaining(['2 objects applied from the backup', expect.stringMatching(/-a3: Completed/)]),
+    );
+    const { differences } = await compareWithSnapshot(lab.west.api, onlyPlatform());
+    expect(differences).toEqual([]);
   });
 });
 
