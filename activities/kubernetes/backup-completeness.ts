@@ -27,6 +27,7 @@ export async function backupCompleteness(
   objects: readonly BackupObject[],
 ): Promise<readonly KubernetesFinding[]> {
   const what = `completeness of ${facts.name}`;
+  await discoveryOf(primary).refresh(); // the newest kinds are the ones that a backup lacks
   const held = new Set(objects.map(itemKey));
   const lacking = new Map<string, string[]>();
   let looked = 0;

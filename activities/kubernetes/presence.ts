@@ -16,12 +16,12 @@ export async function findMissing<Item extends BackupItem>(
   items: readonly Item[],
   signal?: AbortSignal,
 ): Promise<Presence<Item>> {
-  const served = new Map<string, Resource>();
-  for (const resource of await discoveryOf(client).all()) {
-    const name = resourceName(resource);
-    if (!served.has(name)) served.set(name, resource);
-  }
   const wanted = new Set(items.map(({ resource }) => resource));
+  let served = await servedResources(client);
+  if ([...wanted].some((name) => !served.has(name))) {
+    await discoveryOf(client).refresh(); // somebody may have installed the definition since
+    served = await servedResources(client);
+  }
   const present = new Set<string>();
   await inLanes(wanted, 4, async (name) => {
     const resource = served.get(name);
@@ -38,4 +38,13 @@ export async function findMissing<Item extends BackupItem>(
     missing: items.filter((item) => !present.has(itemKey(item))),
     unknown: [...wanted].filter((name) => !served.has(name)).toSorted(),
   };
+}
+
+async function servedResources(client: KubernetesClient): Promise<ReadonlyMap<string, Resource>> {
+  const served = new Map<string, Resource>();
+  for (const resource of await discoveryOf(client).all()) {
+    const name = resourceName(resource);
+    if (!served.has(name)) served.set(name, resource);
+  }
+  return served;
 }

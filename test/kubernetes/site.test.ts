@@ -455,7 +455,7 @@ describe('rehearseKubernetes', () => {
   });
 
   it('finds a backup that is too old, a schedule that is not there, credentials that do not fit, and a bucket that takes no writes', async () => {
-    const old = { ...need(inventory.backupLocations['backups']), maximumAgeMs: 60_000 };
+    const old = { ...need(inventory.backupLocations['backups']), maximumAgeMs: 1 };
     expect((await findings({ location: old })).problems.join('\n')).toMatch(
       /newest backup in backups: none is good: .*h old/,
     );
