@@ -148,7 +148,10 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
     send,
     call: async <Answer>(wanted: ApiCall) => parse((await send(wanted)).text) as Answer,
     busyAnswers: () => busy,
-    close: () => agent.close(),
+    // Closing twice is no error: a renewed kubeconfig closes the old client, and so may its user.
+    close: async () => {
+      if (!agent.closed && !agent.destroyed) await agent.close();
+    },
   };
 }
 
@@ -174,6 +177,9 @@ export async function clientOf(
   );
   clients.set(name, { made, client });
   client.catch(() => clients.delete(name));
-  void known?.client.then((old) => old.close());
+  // What the old client still does ends with it; nobody waits for that, so nobody else would hear of a failure.
+  known?.client
+    .then((old) => old.close())
+    .catch((error: unknown) => tools.log.debug({ error: String(error) }, 'an old client'));
   return client;
 }
