@@ -12,6 +12,7 @@ import {
 } from './databases/cluster-sessions.ts';
 import { connectTimeoutsMs } from './databases/connection.ts';
 import { demoteOldPrimary } from './databases/demote.ts';
+import { listDisabledEvents } from './databases/events.ts';
 import { promoteForced } from './databases/forced.ts';
 import { promoteGracefully } from './databases/graceful.ts';
 import { at, type Promotion } from './databases/promotion.ts';
@@ -95,12 +96,14 @@ async function applyPromotion(promotion: Promotion): Promise<Applied> {
   if (opened !== undefined) {
     await finishOpening(promotion, opened.primary);
     await demoteOldPrimary(promotion, opened.primary);
+    await listDisabledEvents(promotion, opened.primary);
     promotion.details.push('went on after an interrupted attempt that had opened the journal');
     return applied(promotion, opened.primary);
   }
   const promoted =
     input.style === 'graceful' ? await promoteGracefully(promotion) : await promoteForced(promotion);
   await demoteOldPrimary(promotion, promoted);
+  await listDisabledEvents(promotion, promoted);
   return applied(promotion, promoted);
 }
 

@@ -111,8 +111,11 @@ export async function lockNodes(
 ): Promise<void> {
   const name = `siteshift/${database}`.slice(0, 64);
   const deadline = tools.now() + 20_000;
+  // When a worker's machine is lost, its servers do not hear of it: they give the lock free after this silence.
+  const silenceSeconds = Math.ceil(sessions.cluster.catchUpTimeoutMs / 1_000) + 60;
   const nodes = [...sessions.reached].sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [node, connection] of nodes) {
+    await connection.query(`SET SESSION wait_timeout = ${silenceSeconds}`);
     for (;;) {
       const row = await firstRow(connection, 'SELECT GET_LOCK(?, 1) AS locked, IS_USED_LOCK(?) AS holder', [
         name,

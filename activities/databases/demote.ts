@@ -11,7 +11,7 @@ export async function demoteOldPrimary(promotion: Promotion, promoted: string): 
   const { primary: name } = input.parameters;
   if (!sessions.reached.has(name)) {
     promotion.leftToDo.push(
-      `${name} could not be reached: when it is back, it must be rejoined or rebuilt as a standby of ${promoted} (docs/databases.md)`,
+      `${name} could not be reached: end its process with SIGKILL if it still runs; when it is back, closed, it must be rejoined or rebuilt as a standby of ${promoted} (docs/databases.md)`,
     );
     return;
   }

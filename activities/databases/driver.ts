@@ -20,6 +20,8 @@ export interface Difference {
 export interface ReceivedFacts {
   /** Everything that this server holds, applied or only in its relay log. */
   readonly total: string;
+  /** The same without what this server wrote itself. */
+  readonly fromSource: string;
   readonly applierErrno: number;
   readonly applierError: string;
 }

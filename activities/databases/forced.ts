@@ -1,4 +1,6 @@
 import { pickSound } from '../../domain/promotion/candidates.ts';
+import { isReached } from '../../domain/promotion/facts.ts';
+import { sourceOf } from '../../domain/promotion/find-primary.ts';
 import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { StepRefused } from '../define-step.ts';
 import { DatabaseError } from './connection.ts';
@@ -46,7 +48,7 @@ async function freezeIfPossible(promotion: Promotion): Promise<FrozenPrimary | u
   const { primary, cluster } = input.parameters;
   const facts = nodeNamed(observed.nodes, primary);
   if (facts === undefined) return undefined;
-  const commits = cluster.durability === 'async' || facts.server.semiSync.clients >= cluster.ackers;
+  const commits = cluster.durability === 'async' || ackersOf(promotion) >= cluster.ackers;
   try {
     const candidate = pickSound(promotion.observed, promotion.input);
     // Without ackers the row would hang, and with it the session that holds the lock.
@@ -61,6 +63,15 @@ async function freezeIfPossible(promotion: Promotion): Promise<FrozenPrimary | u
     details.push(`${primary} could not be frozen: ${error.message}`);
     return undefined;
   }
+}
+
+/** Standbys that receive from the old primary; its own count may not have noticed yet that they have stopped. */
+function ackersOf({ observed, input }: Promotion): number {
+  const { primary, cluster } = input.parameters;
+  return observed.nodes
+    .filter(isReached)
+    .filter((node) => sourceOf(node, observed.nodes, cluster.nodes) === primary)
+    .filter((node) => node.server.channels.some((channel) => channel.receiver === 'on')).length;
 }
 
 /** The planned proof, with the old primary frozen; undefined when no standby gets there from it. */

@@ -2,11 +2,13 @@ import { journalPhases, type JournalPhase, type JournalRow } from '../../domain/
 import { isStatementError, textCell, type DatabaseConnection, type Row } from './connection.ts';
 
 const DUPLICATE_KEY = 1062;
+/** A commit that nobody acknowledges never ends; no other statement on the journal takes seconds. */
+const JOURNAL_TIMEOUT_MS = 5_000;
 const NO_SUCH_TABLE = [1146, 1049];
 
 /** Replicated like any table, so that every server that followed knows of it. */
 export async function createJournal(connection: DatabaseConnection, schema: string): Promise<void> {
-  await connection.query('CREATE DATABASE IF NOT EXISTS ??', [schema]);
+  await connection.query('CREATE DATABASE IF NOT EXISTS ??', [schema], JOURNAL_TIMEOUT_MS);
   await connection.query(
     `CREATE TABLE IF NOT EXISTS ??.promotions (
        epoch BIGINT UNSIGNED NOT NULL, phase VARCHAR(10) NOT NULL, operation VARCHAR(255) NOT NULL,
@@ -14,6 +16,7 @@ export async function createJournal(connection: DatabaseConnection, schema: stri
        position TEXT NOT NULL, durability VARCHAR(10) NOT NULL, at BIGINT UNSIGNED NOT NULL,
        PRIMARY KEY (epoch, phase)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
     [schema],
+    JOURNAL_TIMEOUT_MS,
   );
 }
 
@@ -85,6 +88,7 @@ export async function writeJournal(
         row.epoch,
         row.operation,
       ],
+      JOURNAL_TIMEOUT_MS,
     );
     if (Number(result?.['affectedRows']) === 1) return undefined;
   } catch (error) {

@@ -1,5 +1,5 @@
-import { countBeyond, unionOfGtids } from '../../domain/promotion/mariadb-gtid.ts';
-import { textCell, tolerate, type DatabaseConnection } from './connection.ts';
+import { countBeyond, formatGtids, parseGtids, unionOfGtids } from '../../domain/promotion/mariadb-gtid.ts';
+import { firstRow, textCell, tolerate, type DatabaseConnection } from './connection.ts';
 import type { ReceivedFacts, ReceivedNote } from './driver.ts';
 import { mariadbChannels, mariadbPosition } from './mariadb-observe.ts';
 import { readRelayLog } from './mariadb-relay-log.ts';
@@ -15,7 +15,7 @@ export async function captureReceived(
   note: ReceivedNote,
 ): Promise<ReceivedFacts> {
   const channels = await mariadbChannels(connection);
-  const { last } = await mariadbPosition(connection);
+  const { last, replicated, identity } = await ownPosition(connection);
   const known = await readNote(connection, note);
   const received = await Promise.all(
     channels.map(async (channel) => {
@@ -23,10 +23,30 @@ export async function captureReceived(
       return channel.received === '' && stopped ? readRelayLog(connection, channel) : channel.received;
     }),
   );
-  const total = unionOfGtids([last, known, ...received]);
-  await writeNote(connection, note, total);
+  const foreign = formatGtids(parseGtids(last).filter(({ server }) => String(server) !== identity));
+  const fromSource = unionOfGtids([foreign, replicated, known, ...received]);
+  await writeNote(connection, note, fromSource);
   const broken = channels.find((channel) => channel.applierErrno !== 0);
-  return { total, applierErrno: broken?.applierErrno ?? 0, applierError: broken?.applierError ?? '' };
+  return {
+    total: unionOfGtids([fromSource, last]),
+    fromSource,
+    applierErrno: broken?.applierErrno ?? 0,
+    applierError: broken?.applierError ?? '',
+  };
+}
+
+async function ownPosition(
+  connection: DatabaseConnection,
+): Promise<{ readonly last: string; readonly replicated: string; readonly identity: string }> {
+  const row = await firstRow(
+    connection,
+    'SELECT @@GLOBAL.gtid_binlog_pos AS last, @@GLOBAL.gtid_slave_pos AS replicated, @@GLOBAL.server_id AS identity',
+  );
+  return {
+    last: textCell(row, 'last'),
+    replicated: textCell(row, 'replicated'),
+    identity: textCell(row, 'identity'),
+  };
 }
 
 async function readNote(connection: DatabaseConnection, note: ReceivedNote): Promise<string> {

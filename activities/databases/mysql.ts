@@ -81,8 +81,10 @@ export const mysqlDriver = (accounts: {
     const facts = await observeMysql(connection);
     const lists = [facts.executed.last, ...facts.channels.map((channel) => channel.received)];
     const broken = facts.channels.find((channel) => channel.applierErrno !== 0);
+    const total = await subtract(connection, lists.filter(Boolean).join(','), '');
     return {
-      total: await subtract(connection, lists.filter(Boolean).join(','), ''),
+      total,
+      fromSource: withoutServer(total, facts.identity),
       applierErrno: broken?.applierErrno ?? 0,
       applierError: broken?.applierError ?? '',
     };

@@ -1,29 +1,18 @@
 import { candidatesOf } from '../../domain/promotion/candidates.ts';
-import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { elect, electWithLoss, type Survivor } from '../../domain/promotion/elect.ts';
 import {
   describeLoss,
   judgeFence,
   judgeLoss,
   lossObjection,
-  revocation,
   type LossStatement,
-  type Revocation,
 } from '../../domain/promotion/guarantees.ts';
-import { isReached } from '../../domain/promotion/facts.ts';
+import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { StepRefused } from '../define-step.ts';
-import { observeNodes } from './cluster-sessions.ts';
+import { drain, type Chosen } from './drain.ts';
 import type { FrozenPrimary } from './planned.ts';
-import { at, found, noteOf, pollUntil, sessionTo, sourceAt, type Promotion } from './promotion.ts';
-
-/** What the survivors hold, after nobody of them receives anything more from the old primary. */
-interface Received {
-  readonly totals: ReadonlyMap<string, string>;
-  readonly broken: ReadonlyMap<string, string>;
-  /** Everything that any survivor holds. */
-  readonly union: string;
-  readonly cut: Revocation;
-}
+import { at, found, sessionTo, type Promotion } from './promotion.ts';
+import { captureAndRevoke, type Received } from './received.ts';
 
 export interface Elected {
   readonly candidate: string;
@@ -37,111 +26,37 @@ export async function electSurvivor(
   frozen: FrozenPrimary | undefined,
 ): Promise<Elected> {
   const received = await captureAndRevoke(promotion);
-  let broken = received.broken;
+  let { obstacles } = received;
   for (;;) {
-    const survivors = await judgeSurvivors(promotion, received, broken);
+    const survivors = await judgeSurvivors(promotion, received, obstacles);
     const chosen = await at(promotion, 'elect', async () => choose(promotion, survivors));
     const trouble = await at(promotion, 'drain', () => drain(promotion, chosen, received));
     if (trouble === undefined) return prove(promotion, chosen, received, frozen);
-    broken = new Map([...broken, [trouble.node, trouble.why]]);
+    obstacles = new Map([...obstacles, [trouble.node, trouble.why]]);
     promotion.details.push(`${trouble.node} is out: ${trouble.why}`);
   }
-}
-
-/**
- * The order is the point: first read what was received (and persist it where the engine could forget), then set
- * stopped appliers to work, and only then stop the receivers.
- */
-async function captureAndRevoke(promotion: Promotion): Promise<Received> {
-  const { sessions, input } = promotion;
-  const { driver, cluster } = sessions;
-  const { primary } = input.parameters;
-  const note = noteOf(promotion);
-  const names = [...sessions.reached.keys()].filter((name) => name !== primary);
-  const each = <Result>(work: (name: string) => Promise<Result>) => Promise.all(names.map(work));
-  await at(promotion, 'capture', () =>
-    each((name) => driver.captureReceived(sessionTo(promotion, name), note)),
-  );
-  const broken = new Map<string, string>();
-  await at(promotion, 'revoke', () =>
-    each(async (name) => {
-      const connection = sessionTo(promotion, name);
-      if (!(await driver.resumeApplier(connection, note)))
-        broken.set(name, 'its applier stopped by an error');
-      await driver.revoke(connection);
-    }),
-  );
-  const after = await each((name) => driver.captureReceived(sessionTo(promotion, name), note));
-  const totals = new Map(names.map((name, index) => [name, after[index]?.total ?? '']));
-  names.forEach((name, index) => {
-    const { applierErrno = 0, applierError = '' } = after[index] ?? {};
-    if (applierErrno !== 0) broken.set(name, `its applier stopped by error ${applierErrno}: ${applierError}`);
-  });
-  const [anybody] = names;
-  if (anybody === undefined) throw new StepRefused(['no standby can be reached']);
-  const union = await driver.union(sessionTo(promotion, anybody), [...totals.values()]);
-  const cut = revocation(cluster, primary, await observeNodes(sessions));
-  for (const [name, total] of totals) found(promotion, 'received position', total, name);
-  found(promotion, 'acknowledgers cut off from the old primary', { ...cut }, 'standbys');
-  return { totals, broken, union, cut };
 }
 
 async function judgeSurvivors(
   promotion: Promotion,
   received: Received,
-  broken: ReadonlyMap<string, string>,
+  obstacles: ReadonlyMap<string, string>,
 ): Promise<readonly Survivor[]> {
   const { sessions, observed, input } = promotion;
-  const { driver } = sessions;
   const candidates = candidatesOf(observed.nodes, input).map((node) => node.name);
   const survivors: Survivor[] = [];
   for (const [name, total] of received.totals) {
     const connection = sessionTo(promotion, name);
-    const { missingCount } = await driver.receivedDifference(connection, total, received.union);
-    const detached = nodeNamed(observed.nodes, name)?.server.channels.length === 0;
-    const errant = detached ? '' : await errantOf(promotion, name);
-    if (errant !== '') promotion.details.push(`${name} holds ${errant}, which no other survivor knows of`);
-    const accepted = input.overrides?.['acceptErrant'] !== undefined;
+    const { missingCount } = await sessions.driver.receivedDifference(connection, total, received.union);
     survivors.push({
       name,
-      eligible: candidates.includes(name) && (errant === '' || accepted),
+      eligible: candidates.includes(name),
       missing: missingCount,
-      broken: broken.has(name),
-      detached,
+      obstacle: obstacles.get(name) ?? '',
+      detached: nodeNamed(observed.nodes, name)?.server.channels.length === 0,
     });
   }
   return survivors;
-}
-
-/** Own writes of a standby, by comparison with all the others; with nobody to compare to, none can be seen. */
-async function errantOf(promotion: Promotion, name: string): Promise<string> {
-  const { sessions, observed, input } = promotion;
-  const { driver } = sessions;
-  const connection = sessionTo(promotion, name);
-  const others = observed.nodes
-    .filter(isReached)
-    .filter((node) => node.name !== name && node.name !== input.parameters.primary);
-  if (others.length === 0) return '';
-  const lists = others.flatMap((node) => [
-    node.server.executed.last,
-    ...node.server.channels.map((channel) => channel.received),
-  ]);
-  const known = {
-    last: await driver.union(connection, lists),
-    state: others
-      .map((node) => node.server.executed.state)
-      .filter(Boolean)
-      .join(','),
-  };
-  const identity = nodeNamed(observed.nodes, name)?.server.identity ?? '';
-  return driver.ownErrant(connection, await driver.position(connection), known, identity);
-}
-
-interface Chosen {
-  readonly name: string;
-  readonly catchUpFrom?: string;
-  /** Received transactions that are given up with the operator's consent. */
-  readonly lacks: number;
 }
 
 function choose(promotion: Promotion, survivors: readonly Survivor[]): Chosen {
@@ -156,58 +71,6 @@ function choose(promotion: Promotion, survivors: readonly Survivor[]): Chosen {
     throw new StepRefused([...election.reasons, ...promotion.details], promotion.evidence);
   found(promotion, 'election with accepted loss (transactions)', best.lacks, best.name);
   return best;
-}
-
-/** @returns the node whose applier broke or did not finish, undefined when the winner holds all that it shall */
-async function drain(
-  promotion: Promotion,
-  chosen: Chosen,
-  received: Received,
-): Promise<{ readonly node: string; readonly why: string } | undefined> {
-  const { sessions } = promotion;
-  const { driver } = sessions;
-  const startedAt = promotion.tools.now();
-  const holder = chosen.catchUpFrom ?? chosen.name;
-  const why = await applyAll(promotion, holder, received.totals.get(holder) ?? '');
-  promotion.durationsMs['drain'] = promotion.tools.now() - startedAt;
-  if (why !== undefined) return { node: holder, why };
-  if (chosen.catchUpFrom === undefined) return undefined;
-  const follower = sessionTo(promotion, chosen.name);
-  await driver.stopReplication(follower);
-  await driver.pointTo(follower, await sourceAt(promotion, holder));
-  await driver.startReplication(follower);
-  const late = await applyAll(promotion, chosen.name, received.union);
-  return late === undefined ? undefined : { node: chosen.name, why: late };
-}
-
-/** Waits until a node has applied `target`, then proves it; a broken applier gets no time. */
-async function applyAll(promotion: Promotion, name: string, target: string): Promise<string | undefined> {
-  const { driver, cluster } = promotion.sessions;
-  const connection = sessionTo(promotion, name);
-  if (target === '') return undefined;
-  let broken: string | undefined;
-  const late = await pollUntil(
-    promotion,
-    {
-      what: `${name} has applied what it received (${target})`,
-      withinMs: cluster.catchUpTimeoutMs,
-      everyMs: 5,
-    },
-    async () => {
-      if (await driver.waitFor(connection, target, 1_000)) return undefined;
-      const [channel] = (await driver.observe(connection)).channels;
-      if (channel !== undefined && channel.applierErrno !== 0) {
-        broken = `its applier stopped by error ${channel.applierErrno}: ${channel.applierError}`;
-        return undefined;
-      }
-      return `applier ${channel?.applier ?? 'detached'}, still behind`;
-    },
-  );
-  if (broken !== undefined || late !== undefined) return broken ?? late;
-  const { missing } = await driver.difference(connection, await driver.position(connection), target);
-  return missing === ''
-    ? undefined
-    : `it claims to have applied ${target} and lacks ${missing}: it has diverged`;
 }
 
 async function prove(
@@ -252,6 +115,11 @@ async function prove(
       ...(objection === undefined ? [] : [objection]),
     ];
     if (reasons.length > 0) throw new StepRefused(reasons, promotion.evidence);
+    for (const [name, errant] of received.errant)
+      if (name !== chosen.name)
+        promotion.leftToDo.push(
+          `${name} holds ${errant}, which ${chosen.name} lacks: look at it, then rebuild ${name}`,
+        );
     return { candidate: chosen.name, position: position.last, loss };
   });
 }

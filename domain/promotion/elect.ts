@@ -5,8 +5,8 @@ export interface Survivor {
   readonly eligible: boolean;
   /** Received by anybody among the survivors, but not by this one. */
   readonly missing: number;
-  /** Its applier stopped by an error: what it holds beyond its applied position cannot be reached. */
-  readonly broken: boolean;
+  /** Why nothing can be taken from it: a broken applier, transactions of its own. '' when it is sound. */
+  readonly obstacle: string;
   /** An earlier attempt has already taken it out of replication. */
   readonly detached: boolean;
 }
@@ -25,7 +25,7 @@ export type Election =
  * holds less first catches up from the one that holds all.
  */
 export function elect(survivors: readonly Survivor[]): Election {
-  const usable = survivors.filter((one) => !one.broken).sort(byPreference);
+  const usable = survivors.filter((one) => one.obstacle === '').sort(byPreference);
   const complete = usable.filter((one) => one.missing === 0);
   const [winner] = complete.filter((one) => one.eligible);
   if (winner !== undefined)
@@ -39,7 +39,13 @@ export function elect(survivors: readonly Survivor[]): Election {
     .filter((one) => one.eligible)
     .sort((a, b) => a.missing - b.missing || byPreference(a, b));
   if (preferred === undefined)
-    return { kind: 'none', reasons: ['no standby of the wanted site can be promoted'] };
+    return {
+      kind: 'none',
+      reasons: [
+        'no standby of the wanted site can be promoted',
+        ...survivors.filter((one) => one.obstacle !== '').map((one) => `${one.name}: ${one.obstacle}`),
+      ],
+    };
   if (holder !== undefined)
     return {
       kind: 'elected',
@@ -47,12 +53,13 @@ export function elect(survivors: readonly Survivor[]): Election {
       catchUpFrom: holder.name,
       because: `${preferred.name} lacks ${preferred.missing} transaction(s) that ${holder.name} holds, and catches up from it`,
     };
-  const brokenHolders = survivors.filter((one) => one.broken && one.missing === 0).map((one) => one.name);
+  const holders = survivors.filter((one) => one.obstacle !== '' && one.missing === 0);
+  const names = holders.map((one) => `${one.name} (${one.obstacle})`).join(' and ');
   return {
     kind: 'none',
     reasons: [
-      brokenHolders.length > 0
-        ? `only ${brokenHolders.join(' and ')} received everything, and its applier is broken: repair it and retry, or accept the loss of ${preferred.missing} transaction(s) (acceptLoss)`
+      holders.length > 0
+        ? `everything that was received is only on ${names}: repair that and retry, or accept the loss of ${preferred.missing} transaction(s) with ${preferred.name} (acceptLoss)`
         : `no survivor holds everything that the survivors together received: ${preferred.name}, the best, lacks ${preferred.missing} transaction(s); their histories differ, a person must decide (acceptLoss)`,
     ],
   };
@@ -63,7 +70,7 @@ export function electWithLoss(
   survivors: readonly Survivor[],
 ): { readonly name: string; readonly lacks: number } | undefined {
   const [best] = survivors
-    .filter((one) => one.eligible && !one.broken)
+    .filter((one) => one.eligible && one.obstacle === '')
     .sort((a, b) => a.missing - b.missing || byPreference(a, b));
   return best === undefined ? undefined : { name: best.name, lacks: best.missing };
 }

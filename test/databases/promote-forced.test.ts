@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { observeCluster, readPromotionStamps } from '../../activities/observe-databases.ts';
+import { promote, startTestCluster, stepInput, stepTools, type TestCluster } from './test-cluster.ts';
+import { startWriters, watchWritable } from './writers.ts';
+
+for (const engine of ['mariadb', 'mysql'] as const) {
+  const mysql = engine === 'mysql';
+  const verb = mysql ? 'REPLICA' : 'SLAVE';
+
+  describe(`a forced promotion of ${engine}`, () => {
+    let cluster: TestCluster;
+    afterEach(() => cluster?.close());
+    const forced = (epoch: number, overrides?: Record<string, string>) =>
+      stepInput(cluster.parameters(), epoch, {
+        style: 'forced',
+        ...(overrides === undefined ? {} : { overrides }),
+      });
+    const kill = async (name: string) => {
+      cluster.node(name).process.kill();
+      await cluster.node(name).process.gone();
+    };
+    const promotedIn = (summary: string) =>
+      /: (west-\d) is primary/.exec(summary)?.[1] ?? `nobody: ${summary}`;
+    const bypassing = async (name: string, statement: string) => {
+      const root = await cluster.connect(name, 'root');
+      if (mysql) await root.query('SET GLOBAL super_read_only = OFF');
+      await root.query(statement);
+      if (mysql) await root.query('SET GLOBAL super_read_only = ON');
+      root.destroy();
+    };
+
+    it('freezes a primary that still answers, and loses nothing', async () => {
+      cluster = await startTestCluster(engine, 'semisync');
+      const writers = await startWriters(cluster);
+      const watch = watchWritable(cluster);
+      await sleep(400);
+      const outcome = await promote(forced(20));
+      await sleep(200);
+      await writers.stop();
+      await watch.stop();
+      expect(outcome).toMatchObject({ status: 'done', leftToDo: [] });
+      expect(outcome.durationsMs['freezeToOpen']).toBeGreaterThan(0);
+      expect(await writers.missingOn(promotedIn(outcome.summary))).toEqual([]);
+      expect(watch.twice).toEqual([]);
+      const { cluster: databases } = cluster;
+      expect(await readPromotionStamps({ one: databases }, stepTools())).toEqual({
+        one: { epoch: 20, operation: 'failover/shop/20' },
+      });
+      expect(await observeCluster(databases, stepTools())).toMatchObject({
+        primarySite: 'west',
+        primaryReachable: true,
+      });
+    });
+
+    it('goes past a primary that hangs in a commit which nobody acknowledges, and says how to end it', async () => {
+      cluster = await startTestCluster(engine, 'semisync', { freezeTimeoutMs: 1_000 });
+      const writers = await startWriters(cluster);
+      await sleep(300);
+      for (const name of ['west-1', 'west-2']) await cluster.sql(name, `STOP ${verb} IO_THREAD`);
+      await sleep(300); // every client waits for an acknowledgement now
+      const outcome = await promote(forced(20));
+      await sleep(200);
+      expect(outcome.status).toBe('done');
+      expect(outcome.details.join()).toContain(
+        'east-1 could not be frozen: east-1: the freeze waited 1 s behind',
+      );
+      expect(outcome.leftToDo?.join()).toMatch(
+        /east-1 still accepts connections .* end its process with SIGKILL/,
+      );
+      expect(outcome.evidence).toContainEqual(
+        expect.objectContaining({
+          what: 'fence',
+          value: expect.stringContaining('proven: east-1 cannot acknowledge'),
+        }),
+      );
+      // What hangs there was never acknowledged to anybody, and is not while the old primary lives on.
+      await writers.stop();
+      expect(await writers.missingOn(promotedIn(outcome.summary))).toEqual([]);
+    });
+
+    it('a primary that was frozen by the kernel and wakes up afterwards acknowledges nothing any more', async () => {
+      cluster = await startTestCluster(engine, 'semisync');
+      const writers = await startWriters(cluster);
+      await sleep(400);
+      cluster.node('east-1').process.pause();
+      const outcome = await promote(forced(20));
+      cluster.node('east-1').process.resume();
+      await sleep(1_500);
+      await writers.stop();
+      expect(outcome.status).toBe('done');
+      expect(await writers.missingOn(promotedIn(outcome.summary))).toEqual([]);
+    });
+
+    it('of an asynchronous cluster waits for a person: first the fence, then the loss', async () => {
+      cluster = await startTestCluster(engine, 'async');
+      const writers = await startWriters(cluster, { clients: 2 });
+      await sleep(300);
+      await writers.stop();
+      await kill('east-1');
+      const refused = await promote(forced(20));
+      expect(refused.status).toBe('refused');
+      expect(refused.details).toEqual([
+        expect.stringContaining('answer acceptUnfenced'),
+        expect.stringContaining('the loss is unknown'),
+      ]);
+      const half = await promote(forced(20, { acceptUnfenced: 'the machine is switched off' }));
+      expect(half.details).toEqual([expect.stringContaining('answer acceptLoss')]);
+      const outcome = await promote(
+        forced(20, { acceptUnfenced: 'it is switched off', acceptLoss: 'agreed with the owner' }),
+      );
+      expect(outcome.status).toBe('done');
+      expect(outcome.evidence).toContainEqual(
+        expect.objectContaining({ what: 'loss', value: expect.stringContaining('the loss is unknown') }),
+      );
+    });
+
+    it('with an acknowledger that cannot be asked: the loss is unknown, and it says how many are needed', async () => {
+      cluster = await startTestCluster(engine, 'semisync');
+      await kill('east-1');
+      await kill('west-2');
+      const outcome = await promote(forced(20));
+      expect(outcome.status).toBe('refused');
+      expect(outcome.summary).toContain('only 1 of 2 possible acknowledgers are cut off from it, 2 needed');
+    });
+
+    it('where every standby holds a transaction of its own, a person decides', async () => {
+      cluster = await startTestCluster(engine, 'semisync');
+      await cluster.sql('east-1', 'CREATE TABLE app.something (id INT PRIMARY KEY)', 'application');
+      await sleep(300);
+      await kill('east-1');
+      await bypassing('west-1', 'CREATE DATABASE errant_one');
+      const passedOver = await promote(forced(20));
+      expect(passedOver).toMatchObject({
+        status: 'done',
+        summary: expect.stringContaining('west-2 is primary'),
+      });
+    });
+
+    it('takes the standby whose applier works; where none does, it stops and names the error', async () => {
+      cluster = await startTestCluster(engine, 'semisync', { catchUpTimeoutMs: 8_000 });
+      await cluster.sql(
+        'east-1',
+        'CREATE TABLE app.numbers (client INT NOT NULL, seq INT NOT NULL, PRIMARY KEY (client, seq))',
+        'application',
+      );
+      await sleep(300);
+      const collide = async (name: string) => {
+        const root = await cluster.connect(name, 'root');
+        await root.query('SET sql_log_bin = 0');
+        if (mysql) await root.query('SET GLOBAL super_read_only = OFF');
+        await root.query('INSERT INTO app.numbers VALUES (7, 7)');
+        if (mysql) await root.query('SET GLOBAL super_read_only = ON');
+        root.destroy();
+      };
+      await collide('west-1');
+      await cluster.sql('east-1', 'INSERT INTO app.numbers VALUES (7, 7)', 'application');
+      await sleep(500);
+      await kill('east-1');
+      const outcome = await promote(forced(20));
+      expect(outcome).toMatchObject({
+        status: 'done',
+        summary: expect.stringContaining('west-2 is primary'),
+      });
+      expect(outcome.durationsMs['drain']).toBeLessThan(8_000); // the broken one was given no time
+    });
+
+    it('stops where the only complete standby has a broken applier', async () => {
+      cluster = await startTestCluster(engine, 'semisync', { catchUpTimeoutMs: 5_000 });
+      await cluster.sql(
+        'east-1',
+        'CREATE TABLE app.numbers (client INT NOT NULL, seq INT NOT NULL, PRIMARY KEY (client, seq))',
+        'application',
+      );
+      await sleep(300);
+      await cluster.sql('west-2', `STOP ${verb} IO_THREAD`); // west-1 alone acknowledges
+      const root = await cluster.connect('west-1', 'root');
+      await root.query('SET sql_log_bin = 0');
+      if (mysql) await root.query('SET GLOBAL super_read_only = OFF');
+      await root.query('INSERT INTO app.numbers VALUES (7, 7)');
+      if (mysql) await root.query('SET GLOBAL super_read_only = ON');
+      root.destroy();
+      for (const seq of [7, 8, 9])
+        await cluster.sql('east-1', `INSERT INTO app.numbers VALUES (7, ${seq})`, 'application');
+      await sleep(500);
+      await kill('east-1');
+      const stopped = await promote(forced(20));
+      expect(stopped.status).toBe('refused');
+      expect(stopped.summary).toMatch(
+        /everything that was received is only on west-1 \(its applier stopped by error 1062: .*\): repair that and retry, or accept the loss of 3 transaction\(s\) with west-2 \(acceptLoss\)/s,
+      );
+      const lossy = await promote(forced(20, { acceptLoss: 'three rows, on paper' }));
+      expect(lossy).toMatchObject({ status: 'done', summary: expect.stringContaining('west-2 is primary') });
+      expect(lossy.evidence).toContainEqual(
+        expect.objectContaining({
+          what: 'loss',
+          value: expect.stringContaining('at most 3 transaction(s) are lost'),
+        }),
+      );
+    });
+  });
+}
