@@ -13,7 +13,8 @@ import type { Stamp } from '../domain/operation.ts';
 import type { StepInput } from '../domain/step.ts';
 import type { ClaimEpochParameters } from '../domain/step-parameters.ts';
 import { StepRefused, type StepKind } from './define-step.ts';
-import { GatewayRefused, GatewaySilent, withGateways, type GatewayClient } from './gateways.ts';
+import { gatherAnswers } from './gather-answers.ts';
+import { GatewayRefused, withGateways, type GatewayClient } from './gateways.ts';
 import { observeGateways } from './observe-gateways.ts';
 import type { StepTools } from './tools.ts';
 
@@ -112,23 +113,22 @@ async function vote(
   tools: StepTools,
 ): Promise<Ballot> {
   await tools.reached('claimEpoch:before-promise');
-  const promised: string[] = [];
-  const silent: string[] = [];
-  const refused: GatewayRefused[] = [];
-  await Promise.all(
-    gateways.map(async (gateway) => {
-      try {
-        await gateway.promise({ domain: operation.domain, epoch, operation: operation.id });
-        promised.push(gateway.name);
-      } catch (error) {
-        if (error instanceof GatewayRefused) refused.push(error);
-        else if (error instanceof GatewaySilent) silent.push(`${gateway.name} ${error.message}`);
-        else throw error;
-      }
-    }),
-  );
+  const { domain, id } = operation;
+  const answers = await gatherAnswers(gateways, async (gateway) => {
+    try {
+      await gateway.promise({ domain, epoch, operation: id });
+      return { promised: gateway.name };
+    } catch (error) {
+      if (error instanceof GatewayRefused) return { refused: error };
+      throw error;
+    }
+  });
   await tools.reached('claimEpoch:after-promise');
-  return { promised: promised.sort(), silent: silent.sort(), refused };
+  return {
+    promised: answers.flatMap((answer) => ('promised' in answer ? [answer.promised] : [])).sort(),
+    silent: answers.flatMap((answer) => ('silent' in answer ? [`${answer.gateway} ${answer.silent}`] : [])),
+    refused: answers.flatMap((answer) => ('refused' in answer ? [answer.refused] : [])),
+  };
 }
 
 function refuseUnlessWon(

@@ -46,7 +46,8 @@ export const fenceUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
       const startedAt = performance.now();
       const passed = await passBarrier(gateways, rules, plan.barrier, tools);
       const barrierMs = Math.round(performance.now() - startedAt);
-      const drained = await drainWrites(gateways, leavingUnits(input.parameters), input.style, tools);
+      const there = gateways.filter((gateway) => !passed.excused.some((one) => one.gateway === gateway.name));
+      const drained = await drainWrites(there, leavingUnits(input.parameters), input.style, tools);
       return {
         snapshot: { table: describeTable(current), epoch: observed.base?.epoch ?? 0 },
         durationsMs: { barrier: barrierMs, drain: drained.ms },
@@ -61,9 +62,11 @@ export const fenceUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
       };
     }),
 
-  verify: (input, tools) =>
+  verify: (input, tools, applied) =>
     withGateways(input.parameters, tools, async (gateways) => {
-      const observed = await observeGateways(gateways, input.operation);
+      const excused = (applied?.evidence ?? []).map((one) => one.what);
+      const needed = gateways.map(({ name }) => name).filter((name) => !excused.includes(excuseOf(name)));
+      const observed = await observeGateways(gateways, input.operation, needed);
       const { barrier } = planFence(observed, input);
       const verdict = judgeBarrier(barrier, observed.gateways.map(readingOf));
       const moved = movedRanges(input.parameters.current, input.parameters.wanted);
@@ -172,9 +175,11 @@ async function passBarrier(
   }
 }
 
+const excuseOf = (gateway: string): string => `gateway ${gateway} counts as fenced`;
+
 const excuses = ({ excused }: Passed): readonly Evidence[] =>
   excused.map(({ gateway, how }) => ({
-    what: `gateway ${gateway} counts as fenced`,
+    what: excuseOf(gateway),
     value: how,
     source: 'barrier',
   }));

@@ -7,7 +7,7 @@ import type { GatewayClient } from './gateways.ts';
 import type { StepTools } from './tools.ts';
 
 /** How long the others may need once a majority has accepted; they catch up from their peers anyway. */
-const graceMs = 1_000;
+const graceMs = { answering: 1_000, silent: 300 } as const;
 const majorityWithinMs = 10_000;
 
 /**
@@ -23,14 +23,19 @@ export async function spreadRules(
 ): Promise<{ readonly missing: readonly string[] }> {
   const enforcement = enforceRules(gateways, rules, tools);
   const startedAt = performance.now();
+  let majorityAt: number | undefined;
   try {
     for (;;) {
       const readings = enforcement.readings();
-      const accepted = readings.filter((one) => !('silent' in one) && rules.members.includes(one.gateway));
+      const accepted = readings.filter(
+        (one) =>
+          !('silent' in one) && one.accepted.epoch >= rules.epoch && rules.members.includes(one.gateway),
+      );
       const missing = gateways.flatMap(({ name }) => behind(name, readings));
       const passedMs = performance.now() - startedAt;
-      const isMajority = accepted.length >= majorityOf(rules.members.length);
-      if (missing.length === 0 || (isMajority && passedMs > graceMs)) return { missing };
+      if (accepted.length >= majorityOf(rules.members.length)) majorityAt ??= performance.now();
+      const isWaitedFor = majorityAt === undefined || performance.now() - majorityAt < graceFor(readings);
+      if (majorityAt !== undefined && (missing.length === 0 || !isWaitedFor)) return { missing };
       const objection = enforcement.objection();
       const state = { missing, epoch: rules.epoch };
       if (objection !== undefined)
@@ -45,6 +50,10 @@ export async function spreadRules(
     enforcement.stop();
   }
 }
+
+/** Who has answered at all is about to finish; who has not may never. */
+const graceFor = (readings: readonly GatewayReading[]): number =>
+  readings.some((one) => !('silent' in one) && !isAcknowledged(one)) ? graceMs.answering : graceMs.silent;
 
 function behind(gateway: string, readings: readonly GatewayReading[]): readonly string[] {
   const reading = readings.find((one) => one.gateway === gateway);

@@ -9,6 +9,7 @@ export const mutants = [
   'promises are not kept on disk',
   'accepted rules are not kept on disk',
   'workers are renewed whatever table they hold',
+  'a fence is undone without a fence of its own',
 ] as const;
 export type Mutant = (typeof mutants)[number];
 

@@ -21,7 +21,16 @@ export type Request =
   | { readonly kind: 'offer'; readonly rules: StampedRules };
 export type Reply = { readonly state: GatewayState; readonly isRefused: boolean };
 
-type Phase = 'look' | 'claim' | 'look to fence' | 'fence' | 'look to open' | 'open';
+type Phase =
+  | 'look'
+  | 'claim'
+  | 'look to fence'
+  | 'fence'
+  | 'look to open'
+  | 'open'
+  | 'look to undo'
+  | 'undo fence'
+  | 'undo open';
 
 const parameters = {
   routing: { buckets: 2, header: 'x', leaseMs, units: {} },
@@ -32,7 +41,7 @@ const parameters = {
 
 /** A run of claim, fence and open by the decisions of the product; started again for the next move when it is over. */
 export class ModelOrchestrator {
-  readonly #name: string;
+  readonly name: string;
   readonly #rate: number;
   readonly #mutant: Mutant | undefined;
   #runs = 1;
@@ -43,15 +52,16 @@ export class ModelOrchestrator {
   /** Answers to questions of an earlier phase are not taken for this one's. */
   generation = 0;
   opened = 0;
+  undone = 0;
 
   constructor(name: string, rate: number, mutant?: Mutant) {
-    this.#name = name;
+    this.name = name;
     this.#rate = rate;
     this.#mutant = mutant;
   }
 
   get #operation() {
-    return { id: `${this.#name}-${this.#runs}`, domain, epoch: this.#epoch, reason: '', by: '' };
+    return { id: `${this.name}-${this.#runs}`, domain, epoch: this.#epoch, reason: '', by: '' };
   }
 
   hear(generation: number, reply: Reply, time: number): void {
@@ -66,13 +76,16 @@ export class ModelOrchestrator {
       case 'look':
       case 'look to fence':
       case 'look to open':
+      case 'look to undo':
         return known === undefined ? { kind: 'state' } : undefined;
       case 'claim':
         return known === undefined
           ? { kind: 'promise', epoch: this.#epoch, operation: this.#operation.id }
           : undefined;
       case 'fence':
-      case 'open': {
+      case 'open':
+      case 'undo fence':
+      case 'undo open': {
         const rules = this.#rules;
         const isThere = known?.state.workers.every(({ digest }) => digest === rules?.digest) === true;
         return rules === undefined || isThere ? undefined : { kind: 'offer', rules };
@@ -94,11 +107,17 @@ export class ModelOrchestrator {
       case 'look to fence':
         return this.#decide(decideFence(this.#observed(time), this.#input), 'fence', time);
       case 'fence':
-        return this.#checkBarrier(time);
+        return this.#checkBarrier(time, () => this.#enter('look to open'));
       case 'look to open':
         return this.#decide(this.#decideOpen(time), 'open', time);
       case 'open':
-        return this.#checkOpen();
+        return this.#checkOpen(() => (this.opened += 1));
+      case 'look to undo':
+        return this.#startUndo(time);
+      case 'undo fence':
+        return this.#checkBarrier(time, () => this.#openAgain());
+      case 'undo open':
+        return this.#checkOpen(() => (this.undone += 1));
     }
   }
 
@@ -106,6 +125,11 @@ export class ModelOrchestrator {
   restartStep(): void {
     if (this.phase === 'fence') this.#enter('look to fence');
     if (this.phase === 'open') this.#enter('look to open');
+  }
+
+  /** An abort before anything was opened: back to the table before, under the next two epochs. */
+  abort(): void {
+    if (this.phase === 'fence' || this.phase === 'look to open') this.#enter('look to undo');
   }
 
   giveUp(): void {
@@ -203,10 +227,29 @@ export class ModelOrchestrator {
     else this.#enter(this.phase);
   }
 
-  #checkBarrier(time: number): void {
+  #startUndo(time: number): void {
+    const observed = this.#observed(time);
+    this.#epoch += 2;
+    const { current, wanted } = this.#input.parameters;
+    const { barrier, members } = planFence({ ...observed, base: null }, this.#input);
+    this.#barrier = barrier;
+    const base = { domain, operation: this.#operation.id, members };
+    this.#rules = stampRules({ ...base, epoch: this.#epoch, table: fencedTable(current, wanted) });
+    this.#enter('undo fence');
+    if (this.#mutant === 'a fence is undone without a fence of its own') this.#openAgain();
+  }
+
+  #openAgain(): void {
+    if (this.#rules === undefined) return;
+    const { current } = this.#input.parameters;
+    this.#rules = stampRules({ ...this.#rules, epoch: this.#epoch + 1, table: current });
+    this.#enter('undo open');
+  }
+
+  #checkBarrier(time: number, passed: () => void): void {
     if (this.#barrier === undefined) return;
     const readings = this.#observed(time).gateways.map(readingOf);
-    if (this.#isPassed(readings)) this.#enter('look to open');
+    if (this.#isPassed(readings)) passed();
     else if ([...this.#answers.values()].some(({ reply }) => reply.isRefused)) this.giveUp();
   }
 
@@ -227,12 +270,13 @@ export class ModelOrchestrator {
       : decision;
   }
 
-  #checkOpen(): void {
+  #checkOpen(isThere: () => void): void {
     const held = [...this.#answers.values()].filter(
       ({ reply }) => reply.state.accepted.digest === this.#rules?.digest,
     );
-    if (held.length >= 2) this.#finish();
-    else if ([...this.#answers.values()].some(({ reply }) => reply.isRefused)) this.giveUp();
+    const isRefused = [...this.#answers.values()].some(({ reply }) => reply.isRefused);
+    if (held.length >= 2) isThere();
+    if (held.length >= 2 || isRefused) this.giveUp();
   }
 
   #finish(): void {

@@ -1,0 +1,51 @@
+import { actionsIn, tempoOf } from './actions.ts';
+import type { Mutant } from './mutants.ts';
+import { startSituation } from './situations.ts';
+import { World } from './world.ts';
+
+export interface RunResult {
+  /** What went wrong. */
+  readonly violation?: string;
+  /** What happened until then. */
+  readonly trace: readonly string[];
+  /** Moves that were carried through, and moves that were undone. */
+  readonly opened: number;
+  readonly undone: number;
+}
+
+/** Every step is one of the things that may happen next, chosen by the next number. */
+export function runModel(choices: readonly number[], mutant?: Mutant): RunResult {
+  let position = 0;
+  const pick = (count: number): number => {
+    const value = choices[position % choices.length] ?? 0;
+    position += 1;
+    return value % count;
+  };
+  const world = new World(pick, mutant);
+  const tempo = tempoOf(world);
+  startSituation(world);
+  const highest = new Map<string, number>();
+  let violation: string | undefined;
+  while (position < choices.length && violation === undefined) {
+    const enabled = actionsIn(world, tempo);
+    let ticket = pick(enabled.reduce((sum, action) => sum + action.weight, 0));
+    enabled.find((action) => (ticket -= action.weight) < 0)?.run();
+    violation = world.violation();
+    if (mutant === undefined) violation ??= wentBack(world, highest);
+  }
+  return {
+    ...(violation === undefined ? {} : { violation }),
+    trace: world.trace,
+    opened: world.orchestrators.reduce((sum, one) => sum + one.opened, 0),
+    undone: world.orchestrators.reduce((sum, one) => sum + one.undone, 0),
+  };
+}
+
+function wentBack(world: World, highest: Map<string, number>): string | undefined {
+  for (const { name, record } of world.gateways) {
+    const { epoch } = record.accepted;
+    if ((highest.get(name) ?? 0) > epoch) return `${name} went back to epoch ${epoch}`;
+    highest.set(name, epoch);
+  }
+  return undefined;
+}
