@@ -1,8 +1,9 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import { compilePlan } from '../domain/compile.ts';
 import type { ObservedTopology, Plan } from '../domain/plan.ts';
 import type { RunRequest } from '../domain/run.ts';
 import type { Policy } from '../domain/schema/inventory.ts';
+import { namedFailure } from './named-failure.ts';
 import { readInventory, readRunbook, type SourceFiles } from './read-sources.ts';
 import { heartbeating } from './step-activity.ts';
 
@@ -33,9 +34,5 @@ async function compileWith(
   const runbook = await readRunbook(files, request.runbook);
   const compiled = compilePlan({ runbook, inventory, request, observed });
   if (compiled.ok) return { plan: compiled.plan, notes: compiled.notes, policy: inventory.value.policy };
-  throw ApplicationFailure.create({
-    type: 'PlanRefused',
-    message: compiled.problems.map((problem) => problem.message).join('\n'),
-    nonRetryable: true,
-  });
+  throw namedFailure('PlanRefused', compiled.problems.map((problem) => problem.message).join('\n'));
 }

@@ -1,5 +1,4 @@
-import { ApplicationFailure, activityInfo } from '@temporalio/activity';
-import type { FailureName } from '../domain/failures.ts';
+import { activityInfo } from '@temporalio/activity';
 import type { Json } from '../domain/json.ts';
 import { claimEpoch } from './claim-epoch.ts';
 import { fenceUnits } from './fence-units.ts';
@@ -10,6 +9,7 @@ import { captureManifests } from './capture-manifests.ts';
 import { compilePlanFrom, type CompilePlan } from './compile-plan.ts';
 import type { StepKind } from './define-step.ts';
 import { describeHolder, type DescribeHolder } from './describe-holder.ts';
+import { namedFailure } from './named-failure.ts';
 import { observeTopologyWith, type ObserveTopology } from './observe-topology.ts';
 import { pushDatasource } from './push-datasource.ts';
 import { verifyEndpoint } from './verify-endpoint.ts';
@@ -62,7 +62,9 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
 
 /** Taken for every type that is not registered: a newer worker may be about to come, so it is tried again. */
 async function unknownStepKind(): Promise<never> {
-  const type: FailureName = 'UnknownStepKind';
-  const message = `this worker knows no step kind ${activityInfo().activityType}: it is older than the plan`;
-  throw ApplicationFailure.create({ type, message, nonRetryable: false });
+  const { activityType } = activityInfo();
+  throw namedFailure(
+    'UnknownStepKind',
+    `this worker knows no step kind ${activityType}: it is older than the plan`,
+  );
 }

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/activity';
 import { loadInventory, loadRunbook, type Loaded, type NotLoaded } from '../domain/schema/load.ts';
 import type { Inventory } from '../domain/schema/inventory.ts';
 import type { Runbook } from '../domain/schema/runbook.ts';
+import { namedFailure } from './named-failure.ts';
 
 /** Files that describe the deployment. They are read for every run anew, so that an edit needs no restart. */
 export interface SourceFiles {
@@ -35,4 +36,4 @@ function valid<Value>(loaded: Loaded<Value> | NotLoaded): Loaded<Value> {
 }
 
 const invalid = (problems: readonly string[]): ApplicationFailure =>
-  ApplicationFailure.create({ type: 'InvalidInventory', message: problems.join('\n'), nonRetryable: true });
+  namedFailure('InvalidInventory', problems.join('\n'));

@@ -1,10 +1,9 @@
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Json } from '../domain/json.ts';
 import { messageOf } from '../domain/error-message.ts';
-import type { FailureName } from '../domain/failures.ts';
-import { failures } from '../domain/failures.ts';
 import type { StepInput, StepOutcome } from '../domain/step.ts';
 import { runStep, type StepKind } from './define-step.ts';
+import { namedFailure } from './named-failure.ts';
 import type { StepLog, StepTools } from './tools.ts';
 
 /** What the worker hands in: everything that reads the environment or knows secrets stays there. */
@@ -96,12 +95,9 @@ function failureOf(
   { redact }: StepSurroundings,
 ): Error {
   const message = redact(`${kind} ${step} (${mode}): ${messageOf(error)}`);
-  if (context.cancellationDetails?.workerShutdown === true) return named('WorkerStopping', message);
+  if (context.cancellationDetails?.workerShutdown === true) return namedFailure('WorkerStopping', message);
   if (context.cancellationSignal.aborted) return new CancelledFailure(message);
   if (error instanceof ApplicationFailure) return error;
   context.log.warn('step attempt failed', { step, failure: 'TargetTrouble', message });
-  return named('TargetTrouble', message);
+  return namedFailure('TargetTrouble', message);
 }
-
-const named = (type: FailureName, message: string): ApplicationFailure =>
-  ApplicationFailure.create({ type, message, nonRetryable: !failures[type].isRetryable });

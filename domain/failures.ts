@@ -53,6 +53,24 @@ export const failures = {
 export type FailureName = keyof typeof failures;
 export const failureNames = Object.keys(failures) as readonly FailureName[];
 
+/**
+ * Makes a failure of a name out of Temporal's own class. It has no stack: the message says all that a person needs, and
+ * Temporal's UI would show them the paths of a worker's machine below it.
+ */
+export function nameFailure<Failure extends Error>(
+  create: (fields: {
+    readonly type: FailureName;
+    readonly message: string;
+    readonly nonRetryable: boolean;
+  }) => Failure,
+  type: FailureName,
+  message: string,
+): Failure {
+  const failure = create({ type, message, nonRetryable: !failures[type].isRetryable });
+  failure.stack = '';
+  return failure;
+}
+
 /** For Temporal's retry policy. */
 export const nonRetryableFailures: readonly string[] = failureNames.filter(
   (name) => !failures[name].isRetryable,

@@ -1,4 +1,4 @@
-import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import { setHandler, type ApplicationFailure } from '@temporalio/workflow';
 import type { UpdateDefinition } from '@temporalio/common';
 import { commandRefusal } from '../domain/judge-command.ts';
 import {
@@ -8,6 +8,7 @@ import {
   type RunCommands,
 } from '../domain/run-commands.ts';
 import * as messages from './messages.ts';
+import { namedFailure } from './named-failure.ts';
 import type { PlanRun } from './plan-run.ts';
 
 /** What each Update does; the UI lists these beside the names. */
@@ -37,8 +38,7 @@ const updates = {
   rollBack: messages.rollBackUpdate,
 };
 
-export const refuseCommand = (message: string): ApplicationFailure =>
-  ApplicationFailure.create({ type: 'CommandRefused', message, nonRetryable: true });
+export const refuseCommand = (message: string): ApplicationFailure => namedFailure('CommandRefused', message);
 
 /** Registers every Update. The validators are synchronous: an async one would never reject anything. */
 export function handleOperatorUpdates(run: PlanRun): void {

@@ -1,6 +1,5 @@
 import {
   allHandlersFinished,
-  ApplicationFailure,
   CancellationScope,
   condition,
   isCancellation,
@@ -15,6 +14,7 @@ import type { RunOutcome, RunRecord, RunRequest } from '../domain/run.ts';
 import { seconds } from './answers.ts';
 import { compilePlan, observeTopology } from './planning-activities.ts';
 import { runLocked } from './locked-plan.ts';
+import { namedFailure } from './named-failure.ts';
 import { searchAttributeKeys, type RunResult } from './messages.ts';
 import { PlanRun } from './plan-run.ts';
 import { RunEntry } from './run-entry.ts';
@@ -31,11 +31,8 @@ export async function runRunbook(input: RunRequest): Promise<RunResult> {
     startedAt: workflowInfo().runStartTime.getTime(),
   });
   if ('problems' in parsed) {
-    throw ApplicationFailure.create({
-      type: 'InvalidRequest',
-      message: `this run cannot start:\n${parsed.problems.map((problem) => `- ${problem}`).join('\n')}`,
-      nonRetryable: true,
-    });
+    const problems = parsed.problems.map((problem) => `- ${problem}`).join('\n');
+    throw namedFailure('InvalidRequest', `this run cannot start:\n${problems}`);
   }
   let record: RunRecord;
   try {

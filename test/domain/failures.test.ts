@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { failures, nonRetryableFailures } from '../../domain/failures.ts';
+import { failures, nameFailure, nonRetryableFailures } from '../../domain/failures.ts';
 
 const page = readFileSync(new URL('../../docs/failures.md', import.meta.url), 'utf8');
 const rows = page
@@ -31,4 +31,9 @@ test('what must not be repeated is known to the retry policy', () => {
     'PlanRefused',
     'CommandRefused',
   ]);
+});
+
+test('a failure carries its words and no stack', () => {
+  const made = nameFailure((fields) => Object.assign(new Error(fields.message), fields), 'PlanRefused', 'no');
+  expect(made).toMatchObject({ type: 'PlanRefused', message: 'no', nonRetryable: true, stack: '' });
 });

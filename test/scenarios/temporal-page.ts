@@ -17,8 +17,8 @@ export interface TemporalPage {
   detailsHave(...texts: readonly string[]): Promise<void>;
   /** Sends an Update from its dialog. */
   update(name: string, payload: object): Promise<void>;
-  /** Waits until the Update's dialog shows this text, and leaves it. */
-  updateRefused(text: string): Promise<void>;
+  /** Waits until the Update's dialog shows this text, and leaves it. @returns all that the dialog says */
+  updateRefused(text: string): Promise<string>;
   /** A PNG of the run's head and of the open tab's main part, the way a README shows it. */
   picture(part: 'timeline' | 'details'): Promise<Buffer>;
   close(): Promise<void>;
@@ -62,8 +62,10 @@ export async function openTemporalPage(uiUrl: string): Promise<TemporalPage> {
     updateRefused: async (text) => {
       const dialog = updateDialog(page);
       await dialog.getByText(text).first().waitFor();
+      const words = await dialog.innerText();
       await dialog.getByText('Cancel', { exact: true }).click();
       await dialog.waitFor({ state: 'hidden' });
+      return words;
     },
     picture: (part) => picture(page, part),
     close: () => browser.close(),
