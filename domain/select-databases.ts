@@ -77,7 +77,8 @@ function fromSite(
   primarySite: string | undefined,
   to: string,
 ): string {
-  if (!Array.isArray(select) && 'primaryAt' in select) return select.primaryAt;
+  const isLeft = !Array.isArray(select) && 'primaryAt' in select && select.primaryAt !== to;
+  if (isLeft) return select.primaryAt;
   if (primarySite !== undefined && primarySite !== to) return primarySite;
   return Object.values(cluster.nodes).find((node) => node.site !== to)?.site ?? to;
 }

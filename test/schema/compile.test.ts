@@ -153,6 +153,16 @@ describe('the other runbooks', () => {
     expect(parameters(plan, 'promote/billing')).toMatchObject({ fromSite: 'east', primary: 'billing-east' });
   });
 
+  test('publish-datasources leads to primaries where they are, and leaves those of other sites alone', () => {
+    const half = {
+      ...afterFailover,
+      databases: { ...atHome.databases, billing: afterFailover.databases.billing },
+    };
+    const plan = planOf(shipped('publish-datasources'), { to: 'west' }, half as ObservedTopology);
+    expect(needs(plan)).toEqual({ claim: [], 'push/billing-rw': ['claim'] });
+    expect(parameters(plan, 'push/billing-rw')).toMatchObject({ fromSite: 'east', toSite: 'west' });
+  });
+
   test('move-units moves the buckets of one unit', () => {
     const plan = planOf(shipped('move-units'), { to: 'east', parameters: { unit: 'west-a' } });
     expect(plan.steps.map((step) => step.id)).toEqual(['claim', 'fence', 'open', 'verify/east-a']);
