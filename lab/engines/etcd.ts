@@ -1,26 +1,23 @@
+import { join } from 'node:path';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
+import { buildGoPrograms, type GoBuild } from './build-go-programs.ts';
 import type { Say } from './cache.ts';
 import { findProgram } from './find-program.ts';
-import { buildGoProgram } from './go-module.ts';
 
 const VERSION = '3.6.14';
-const PACKAGE = 'go.etcd.io/etcd/server/v3';
+const MODULE = 'go.etcd.io/etcd/server/v3';
+
+const etcdBuild: GoBuild = {
+  name: 'etcd',
+  version: VERSION,
+  programs: { etcd: MODULE },
+  goMod: () => ['go 1.26', `require ${MODULE} v${VERSION}`],
+  typically: 'about 40 seconds',
+};
 
 /** SITESHIFT_ETCD, the PATH, the cache, or built from the Go module. */
 export async function obtainEtcd(say: Say): Promise<string> {
-  return (
-    findProgram(['etcd'], 'SITESHIFT_ETCD') ??
-    buildGoProgram(
-      {
-        name: 'etcd',
-        version: VERSION,
-        package: PACKAGE,
-        goMod: ['go 1.26', `require ${PACKAGE} v${VERSION}`],
-        typically: 'about 40 seconds',
-      },
-      say,
-    )
-  );
+  return findProgram(['etcd'], 'SITESHIFT_ETCD') ?? join(await buildGoPrograms(etcdBuild, say), 'etcd');
 }
 
 /** A cluster of one member, with real durability (fsync stays on). */

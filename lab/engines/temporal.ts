@@ -1,36 +1,35 @@
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { checkListening } from '../process/check-listening.ts';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
+import { buildGoPrograms, type GoBuild } from './build-go-programs.ts';
 import { cachedVersions, type Say } from './cache.ts';
 import { findProgram } from './find-program.ts';
-import { buildGoProgram } from './go-module.ts';
 import { downloadTemporal } from './temporal-download.ts';
 
 const VERSION = '1.8.2';
 const MODULE = 'github.com/temporalio/cli';
+
+const temporalBuild: GoBuild = {
+  name: 'temporal',
+  version: VERSION,
+  programs: { temporal: `${MODULE}/cmd/temporal` },
+  // The module replaces its own submodule by a folder that the proxy's archive lacks: name its release instead.
+  goMod: () => [
+    'go 1.26.4',
+    `require ${MODULE} v${VERSION}`,
+    `replace ${MODULE}/cliext => ${MODULE}/cliext v0.0.0-20260731000218-c579925f193f`,
+  ],
+  typically: 'about 7 minutes',
+};
 
 /** SITESHIFT_TEMPORAL, the PATH, the cache, the official download where it is reachable, or built from the module. */
 export async function obtainTemporal(say: Say): Promise<string> {
   const found = findProgram(['temporal'], 'SITESHIFT_TEMPORAL');
   if (found !== undefined) return found;
   if (cachedVersions(`temporal-${VERSION}`).length === 0) await downloadTemporal(VERSION, say);
-  return buildGoProgram(
-    {
-      name: 'temporal',
-      version: VERSION,
-      package: `${MODULE}/cmd/temporal`,
-      // The module replaces its own submodule by a folder that the proxy's archive lacks: name its release instead.
-      goMod: [
-        'go 1.26.4',
-        `require ${MODULE} v${VERSION}`,
-        `replace ${MODULE}/cliext => ${MODULE}/cliext v0.0.0-20260731000218-c579925f193f`,
-      ],
-      typically: 'about 7 minutes',
-    },
-    say,
-  );
+  return join(await buildGoPrograms(temporalBuild, say), 'temporal');
 }
 
 export type SearchAttributeType = 'Bool' | 'Datetime' | 'Double' | 'Int' | 'Keyword' | 'KeywordList' | 'Text';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { GoBuild, GoCommand } from './build-go-programs.ts';
+import type { GoBuild, GoCommand } from '../engines/build-go-programs.ts';
 
 /** Versions that fit together; docs of each say why. Changing one makes a new folder in the cache. */
 export const KUBERNETES_VERSION = '1.36.3';

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { cached, type Say } from '../engines/cache.ts';
-import { goIn } from './build-go-programs.ts';
+import { goIn } from '../engines/build-go-programs.ts';
 import { KWOK_VERSION } from './go-builds.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildGoPrograms, type GoBuild } from '../engines/build-go-programs.ts';
 import { cachedVersions, type Say } from '../engines/cache.ts';
 import { obtainEtcd } from '../engines/etcd.ts';
 import { findProgram, namedProgram } from '../engines/find-program.ts';
 import { runCommand } from '../engines/run-command.ts';
-import { buildGoPrograms, type GoBuild } from './build-go-programs.ts';
 import { downloadPrograms } from './download-program.ts';
 import {
   awsPluginBuild,

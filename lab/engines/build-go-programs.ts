@@ -1,8 +1,8 @@
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached, type Say } from '../engines/cache.ts';
-import { findProgram } from '../engines/find-program.ts';
-import { runCommand } from '../engines/run-command.ts';
+import { cached, type Say } from './cache.ts';
+import { findProgram } from './find-program.ts';
+import { runCommand } from './run-command.ts';
 
 /** Programs that are built together because they share most of what they are made of. */
 export interface GoBuild {
@@ -21,7 +21,10 @@ export interface GoBuild {
 
 export type GoCommand = (args: readonly string[]) => Promise<string>;
 
-/** The folder with the programs: from the cache, or built into it. One go.mod per build: they disagree on versions. */
+/**
+ * The folder with the programs: from the cache, or built into it. One go.mod per build: they disagree on versions. An
+ * unpacked archive, and what earlier versions of the lab built alone, lies there without a `bin`.
+ */
 export async function buildGoPrograms(build: GoBuild, say: Say): Promise<string> {
   const { name, version, typically } = build;
   const folder = await cached({
@@ -31,7 +34,8 @@ export async function buildGoPrograms(build: GoBuild, say: Say): Promise<string>
     say,
     build: (work) => buildInto(build, work),
   });
-  return join(folder, 'bin');
+  const bin = join(folder, 'bin');
+  return existsSync(bin) ? bin : folder;
 }
 
 /** Runs Go in a folder. The user's own workspace and flags must not leak in; without cgo it runs on any libc. */
