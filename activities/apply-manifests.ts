@@ -11,6 +11,7 @@ import { assertStampIsOurs, claimStamp, readStamp } from './kubernetes/epoch-sta
 import { compareWithCluster, type Compared } from './kubernetes/live-objects.ts';
 import { loadManifests, type LoadedManifests } from './kubernetes/load-manifests.ts';
 import { precheckManifests } from './kubernetes/precheck-manifests.ts';
+import { refuseDenied } from './kubernetes/refuse-denied.ts';
 import { waitForStage } from './kubernetes/wait-for-stage.ts';
 import type { StepTools } from './tools.ts';
 import { nameOf } from '../domain/kubernetes/object.ts';
@@ -24,7 +25,7 @@ const SHOWN = 20;
 /** Brings the newest stored manifests of all services onto a cluster, stage by stage. */
 export const applyManifests: StepKind<ApplyManifestsParameters, ManifestsObserved> = {
   kind: 'applyManifests',
-  observe,
+  observe: refuseDenied(observe),
   decide: (observed, input) => decideApply(observed, input),
   apply,
   verify,

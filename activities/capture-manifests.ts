@@ -9,7 +9,9 @@ import { clientOf } from './kubernetes/client.ts';
 import { discoveryOf } from './kubernetes/discovery.ts';
 import { readStamp } from './kubernetes/epoch-stamp.ts';
 import { forEachObject } from './kubernetes/list.ts';
+import { probeStore } from './kubernetes/manifest-store-s3.ts';
 import { openStore } from './kubernetes/manifest-store.ts';
+import { refuseDenied } from './kubernetes/refuse-denied.ts';
 import type { StepTools } from './tools.ts';
 
 type Input = StepInput<CaptureManifestsParameters>;
@@ -34,12 +36,14 @@ export type CaptureObserved = {
   readonly leftOutTotal: number;
   /** Why nothing may be written; empty when it may. */
   readonly stale: string;
+  /** Precheck: what a probe found wrong with the store. */
+  readonly storeProblems: readonly string[];
 };
 
 /** Records the newest manifest of each service from a cluster; started by a schedule every few minutes. */
 export const captureManifests: StepKind<CaptureManifestsParameters, CaptureObserved> = {
   kind: 'captureManifests',
-  observe,
+  observe: refuseDenied(observe),
   decide,
   apply,
   verify,
@@ -114,6 +118,7 @@ async function observe(input: Input, tools: StepTools): Promise<CaptureObserved>
     leftOut: leftOut.slice(0, SHOWN),
     leftOutTotal: leftOut.length,
     stale: verdict.kind === 'stale' ? verdict.because : '',
+    storeProblems: input.mode === 'precheck' ? await probeStore(store.files) : [],
   };
 }
 
@@ -123,6 +128,7 @@ const FEW_GONE = 5;
 function decide(observed: CaptureObserved, { overrides }: Input): Decision {
   const { cluster, store, stale, changed, goneTotal, services, stored, storeSequence } = observed;
   if (stale !== '') return { kind: 'refuse', reasons: [stale] };
+  if (observed.storeProblems.length > 0) return { kind: 'refuse', reasons: observed.storeProblems };
   if (goneTotal > Math.max(FEW_GONE, stored / 4) && overrides?.['acceptGone'] === undefined) {
     const first = observed.gone.slice(0, 5).join(', ');
     return {
@@ -148,7 +154,7 @@ async function apply(input: Input, _: CaptureObserved, tools: StepTools): Promis
   const { capture, leftOut } = await look(input, tools);
   const store = await openStore(input.parameters.store, tools);
   await tools.reached('captureManifests:record:before');
-  const verdict = await store.record(capture);
+  const verdict = await store.record(capture, () => tools.reached('captureManifests:head:before'));
   await tools.reached('captureManifests:record:after');
   if (verdict.kind === 'stale') throw new StepRefused([verdict.because]);
   const changed = verdict.kind === 'write' ? verdict.changed : [];

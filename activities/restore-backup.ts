@@ -1,6 +1,6 @@
 import { decideRestore, type BackupObserved } from '../domain/kubernetes/decide-restore.ts';
 import type { RestoreBackupParameters } from '../domain/kubernetes/parameters.ts';
-import { itemKey } from '../domain/kubernetes/restore-plan.ts';
+import { isPlain, itemKey } from '../domain/kubernetes/restore-plan.ts';
 import { describeMessages, realErrors } from '../domain/kubernetes/restore-results.ts';
 import type { StepInput } from '../domain/step.ts';
 import { StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
@@ -10,8 +10,10 @@ import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
 import { installDefinitions } from './kubernetes/install-definitions.ts';
 import { findMissing } from './kubernetes/presence.ts';
+import { probeWriting } from './kubernetes/probe-bucket.ts';
+import { refuseDenied } from './kubernetes/refuse-denied.ts';
 import { restoreDirectly } from './kubernetes/restore-directly.ts';
-import { runRestore } from './kubernetes/run-restore.ts';
+import { runRestore, type RestoreRun } from './kubernetes/run-restore.ts';
 import { openBucket } from './kubernetes/s3.ts';
 import { readRestoreMessages, veleroOf } from './kubernetes/velero.ts';
 import type { StepTools } from './tools.ts';
@@ -23,7 +25,7 @@ const SHOWN = 20;
 export const restoreBackup: StepKind<RestoreBackupParameters, BackupObserved> = {
   kind: 'restoreBackup',
   waitMs: 180_000, // Velero may lose a whole minute's tick after its own start
-  observe,
+  observe: refuseDenied(observe),
   decide: (observed, input) => decideRestore(observed, input),
   apply,
   verify,
@@ -44,7 +46,8 @@ function search(input: Input, tools: StepTools): Promise<BackupSearch> {
 }
 
 async function observe(input: Input, tools: StepTools): Promise<BackupObserved> {
-  const { clusterName, cluster } = input.parameters;
+  const { parameters } = input;
+  const { clusterName, cluster } = parameters;
   const client = await clientOf(clusterName, cluster, tools);
   const velero = veleroOf(client, cluster);
   const [{ chosen, rejected }, location, stamp] = await Promise.all([
@@ -53,6 +56,7 @@ async function observe(input: Input, tools: StepTools): Promise<BackupObserved> 
     readStamp(client, input.operation.domain),
   ]);
   const { missing, unknown } = await findMissing(client, chosen?.wanted ?? [], tools.signal);
+  const bucket = await openBucket(parameters.location, tools);
   return {
     cluster: clusterName,
     stamp: stamp ?? null,
@@ -71,9 +75,13 @@ async function observe(input: Input, tools: StepTools): Promise<BackupObserved> 
     isSynced: chosen !== undefined && (await velero.knowsBackup(chosen.facts.name)),
     wanted: chosen?.wanted.length ?? 0,
     missing: missing.length,
+    missingForVelero: parameters.direct
+      ? missing.filter((item) => !isPlain(item, item.object)).length
+      : missing.length,
     firstMissing: missing.slice(0, SHOWN).map(itemKey),
     missingByResource: countBy(missing),
     unknownResources: unknown,
+    cannotWrite: input.mode === 'precheck' ? await probeWriting(bucket) : '',
   };
 }
 
@@ -97,10 +105,16 @@ async function apply(input: Input, _: BackupObserved, tools: StepTools): Promise
   const { missing } = await findMissing(client, chosen.wanted, tools.signal);
   const details = [...definitions, ...direct];
   if (missing.length === 0) return { details, durationsMs: { definitions: definitionsMs, direct: directMs } };
-  const backup = chosen.facts.name;
-  const velero = veleroOf(client, cluster);
-  const { restore, attempts } = await runRestore(velero, { operation, parameters, backup, missing, tools });
-  const messages = await readRestoreMessages(await openBucket(location, tools), restore.name);
+  const bucket = await openBucket(location, tools);
+  const run = await runRestore(veleroOf(client, cluster), {
+    operation,
+    parameters,
+    backup: chosen.facts.name,
+    missing,
+    stillMissing: async () => (await findMissing(client, chosen.wanted, tools.signal)).missing,
+    messagesOf: (restore) => readRestoreMessages(bucket, restore),
+    tools,
+  });
   return {
     durationsMs: {
       definitions: definitionsMs,
@@ -109,17 +123,26 @@ async function apply(input: Input, _: BackupObserved, tools: StepTools): Promise
     },
     evidence: [
       { what: 'backup', value: { ...chosen.facts }, source: `bucket ${location.bucket}` },
-      { what: 'restore', value: { ...restore, attempts }, source: `Velero on ${clusterName}` },
+      {
+        what: 'restore',
+        value: { ...run.restore, attempts: run.attempts },
+        source: `Velero on ${clusterName}`,
+      },
     ],
-    details: [
-      ...details,
-      `${restore.name}: ${restore.phase}, ${restore.items} of ${restore.total} items in attempt ${attempts}`,
-      ...(messages === undefined ? ['its results file is not in the bucket'] : describeMessages(messages)),
-    ],
-    leftToDo: (messages === undefined ? [] : realErrors(messages))
+    details: [...details, ...describeRun(run)],
+    leftToDo: realErrors(run.messages)
       .slice(0, SHOWN)
       .map(({ where, text }) => `restore, ${where}: ${text.slice(0, 300)}`),
   };
+}
+
+function describeRun({ restore, attempts, messages, unreadable }: RestoreRun): readonly string[] {
+  const { name, phase, items, total } = restore;
+  return [
+    `${name}: ${phase}, ${items} of ${total} items in attempt ${attempts}`,
+    ...describeMessages(messages),
+    ...(unreadable === undefined ? [] : [unreadable]),
+  ];
 }
 
 async function applyPlainOnes(

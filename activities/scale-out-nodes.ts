@@ -9,6 +9,7 @@ import { clientOf } from './kubernetes/client.ts';
 import { claimStamp } from './kubernetes/epoch-stamp.ts';
 import { loadManifests } from './kubernetes/load-manifests.ts';
 import { readNodes, readPool, scalePool } from './kubernetes/node-pools.ts';
+import { refuseDenied } from './kubernetes/refuse-denied.ts';
 import type { StepTools } from './tools.ts';
 
 type Input = StepInput<ScaleOutNodesParameters>;
@@ -18,7 +19,7 @@ const SHOWN = 20;
 /** Gives a cluster the nodes that it needs to carry the load, and waits for them. */
 export const scaleOutNodes: StepKind<ScaleOutNodesParameters, PoolObserved> = {
   kind: 'scaleOutNodes',
-  observe,
+  observe: refuseDenied(observe),
   decide: (observed, input) => decideScale(observed, input),
   apply,
   verify,

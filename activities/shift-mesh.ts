@@ -22,6 +22,7 @@ import {
   replaceRoute,
   setVisibility,
 } from './kubernetes/mesh.ts';
+import { refuseDenied } from './kubernetes/refuse-denied.ts';
 import type { StepTools } from './tools.ts';
 
 type Input = StepInput<ShiftMeshParameters>;
@@ -36,7 +37,7 @@ interface MeshSnapshot {
 /** Sends a public host to Knative Services of this cluster, by one VirtualService that rewrites the authority. */
 export const shiftMesh: StepKind<ShiftMeshParameters, MeshObserved> = {
   kind: 'shiftMesh',
-  observe: async (input, tools) => observedOf(input, await read(input, tools)),
+  observe: refuseDenied(async (input, tools) => observedOf(input, await read(input, tools))),
   decide: (observed, input) => decideMesh(observed, input),
   apply,
   verify,

@@ -1,4 +1,9 @@
-import { chooseBackups, type BackupFacts, type Rejected } from '../../domain/kubernetes/backup-choice.ts';
+import {
+  chooseBackups,
+  rejection,
+  type BackupFacts,
+  type Rejected,
+} from '../../domain/kubernetes/backup-choice.ts';
 import { isRestored } from '../../domain/kubernetes/restore-plan.ts';
 import type { RestoreBackupParameters } from '../../domain/kubernetes/parameters.ts';
 import { readArchive, readBackups, type BackupObject } from './backups.ts';
@@ -34,7 +39,7 @@ export async function findBackup(
       return { chosen: { facts, objects, wanted }, rejected: [...broken, ...rejected] };
     } catch (error) {
       if (!(error instanceof Error) || !/corrupted|is missing/.test(error.message)) throw error;
-      broken.push({ name: facts.name, because: error.message });
+      broken.push(rejection(facts, error.message, location.schedule));
     }
   }
   return { chosen: undefined, rejected: [...broken, ...rejected] };

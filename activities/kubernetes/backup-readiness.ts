@@ -1,14 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import type { BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
+import type { BackupFacts, Rejected } from '../../domain/kubernetes/backup-choice.ts';
 import { good, lookAt, problem, warning, type KubernetesFinding } from '../../domain/kubernetes/findings.ts';
 import { mapping } from '../../domain/kubernetes/object.ts';
 import type { BackupLocation, KubernetesCluster } from '../../domain/schema/kubernetes.ts';
 import type { StepTools } from '../tools.ts';
 import { backupCompleteness } from './backup-completeness.ts';
 import { findBackup } from './backup-content.ts';
-import { readBackups } from './backups.ts';
 import { clientOf } from './client.ts';
 import { findMissing } from './presence.ts';
+import { probeWriting } from './probe-bucket.ts';
 import { readObject } from './read-object.ts';
 import { openBucket, type Bucket } from './s3.ts';
 import { veleroOf } from './velero.ts';
@@ -34,7 +33,7 @@ export async function backupReadiness(
   const findings = await Promise.all([
     lookAt(where, 'see to the bucket and its credentials', async () => {
       const bucket = await openBucket(location, tools);
-      return [...(await freshness(bucket, options, tools)), ...(await writable(bucket, where))];
+      return [...(await freshness(bucket, options, tools)), await writable(bucket, where)];
     }),
     ...[primary, standby].map(({ name, cluster }) =>
       lookAt(`backup location of ${name}`, `see to ${name}`, () => locationState(name, cluster, tools)),
@@ -73,7 +72,7 @@ async function freshness(
   const isSynced = await veleroOf(client, standby.cluster).knowsBackup(facts.name);
   return [
     describeNewest(what, facts, tools.now(), location),
-    ...(await passedOver(bucket, facts)),
+    ...passedOver(rejected, facts),
     ...(await lookAt(`completeness of ${facts.name}`, `see to ${primary.name}`, async () =>
       backupCompleteness(await clientOf(primary.name, primary.cluster, tools), facts, objects),
     )),
@@ -111,24 +110,18 @@ function describeNewest(
     : good(what, age);
 }
 
-/** A newer one that failed says that the schedule is in trouble although an older one is still good. */
-async function passedOver(bucket: Bucket, newest: BackupFacts): Promise<readonly KubernetesFinding[]> {
-  const newer = (await readBackups(bucket)).filter(
-    ({ startedAt, phase }) => startedAt > newest.startedAt && phase !== 'Completed',
-  );
-  return newer.map(({ name, phase, errors }) =>
-    warning(`backup ${name}`, `phase ${phase}, ${errors} errors: not used`, 'see its log in Velero'),
-  );
-}
+/** A newer one that is not good says that the schedule or the bucket is in trouble although an older one will do. */
+const passedOver = (rejected: readonly Rejected[], newest: BackupFacts): readonly KubernetesFinding[] =>
+  rejected
+    .filter(({ startedAt, isForeign }) => !isForeign && (startedAt === 0 || startedAt > newest.startedAt))
+    .map(({ name, because }) =>
+      warning(`backup ${name}`, `not used: ${because}`, 'take another one and see why this one is not good'),
+    );
 
-/** Velero writes results beside the backups even when it only restores; without that, good restores look failed. */
-async function writable(bucket: Bucket, where: string): Promise<readonly KubernetesFinding[]> {
-  const key = `restores/siteshift-probe/${randomUUID()}`;
-  return lookAt(`writing to ${where}`, 'grant write access below restores/', async () => {
-    await bucket.put(key, 'probe');
-    await bucket.remove(key);
-    return [good(`writing to ${where}`, 'works')];
-  });
+async function writable(bucket: Bucket, where: string): Promise<KubernetesFinding> {
+  const what = `writing to ${where}`;
+  const seen = await probeWriting(bucket);
+  return seen === '' ? good(what, 'works') : problem(what, seen, 'grant write access below restores/');
 }
 
 async function locationState(

@@ -25,14 +25,16 @@ export async function readBackups(bucket: Bucket): Promise<readonly BackupFacts[
 }
 
 function factsOf(name: string, metadata: Buffer | undefined, hasArchive: boolean): BackupFacts {
-  const backup = mapping(parse(metadata));
+  const { value, unreadable } = parse(metadata);
+  const backup = mapping(value);
   const spec = mapping(backup['spec']);
   const status = mapping(backup['status']);
   const labels = mapping(mapping(backup['metadata'])['labels']);
   const expiresAt = Date.parse(textOf(status['expiration']));
   return {
     name,
-    phase: metadata === undefined ? 'without metadata' : textOf(status['phase'], 'unreadable'),
+    phase: textOf(status['phase']),
+    ...(unreadable === undefined ? {} : { unreadable }),
     startedAt: Date.parse(textOf(status['startTimestamp'])) || 0,
     items: Number(mapping(status['progress'])['itemsBackedUp'] ?? 0),
     errors: Number(status['errors'] ?? 0),
@@ -46,11 +48,14 @@ function factsOf(name: string, metadata: Buffer | undefined, hasArchive: boolean
   };
 }
 
-function parse(text: Buffer | undefined): unknown {
+function parse(text: Buffer | undefined): { readonly value?: unknown; readonly unreadable?: string } {
+  if (text === undefined) return { unreadable: 'velero-backup.json is missing' };
   try {
-    return text === undefined ? undefined : JSON.parse(text.toString('utf8'));
+    const value: unknown = JSON.parse(text.toString('utf8'));
+    const { phase } = mapping(mapping(value)['status']);
+    return phase === undefined ? { unreadable: 'velero-backup.json names no phase' } : { value };
   } catch {
-    return undefined;
+    return { unreadable: `velero-backup.json (${text.length} bytes) is no JSON` };
   }
 }
 

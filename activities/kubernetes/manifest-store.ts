@@ -30,8 +30,14 @@ export interface ManifestStore {
   head(): Promise<StoreHead>;
   /** The objects of one stored version; what is wrong with it instead of throwing, so that all is found at once. */
   bundle(service: ServiceName, entry: HeadEntry): Promise<Bundle>;
-  /** Records a capture under compare-and-set; the verdict says what came of it. */
-  record(capture: Capture): Promise<HeadVerdict & { readonly head: StoreHead }>;
+  /**
+   * Records a capture under compare-and-set; the verdict says what came of it. `beforeHead` is called when everything
+   * is written but the head, which makes it count.
+   */
+  record(
+    capture: Capture,
+    beforeHead?: () => Promise<void>,
+  ): Promise<HeadVerdict & { readonly head: StoreHead }>;
   /** Newest first, by following the links from the head; at most `limit` versions. */
   history(service: ServiceName, limit?: number): Promise<readonly VersionRecord[]>;
 }
@@ -51,7 +57,7 @@ export function makeStore(files: StoreFiles): ManifestStore {
     files,
     head: async () => (await readHead(files)).head,
     bundle: (service, entry) => readBundle(files, service, entry),
-    record: (capture) => record(files, capture),
+    record: (capture, beforeHead) => record(files, capture, beforeHead),
     history: (service, limit = 50) => history(files, service, limit),
   };
 }
@@ -116,6 +122,7 @@ function misfiled(service: ServiceName, objects: readonly KubernetesObject[]): r
 async function record(
   files: StoreFiles,
   capture: Capture,
+  beforeHead: () => Promise<void> = async () => undefined,
 ): Promise<HeadVerdict & { readonly head: StoreHead }> {
   for (;;) {
     const { head, tag } = await readHead(files);
@@ -132,6 +139,7 @@ async function record(
         canonicalJson(link(service, entry, capture, head)),
       );
     });
+    await beforeHead();
     if (await files.replace(paths.head, canonicalJson(next), tag)) return { ...verdict, head: next };
   }
 }

@@ -9,59 +9,121 @@ import {
   restoreState,
   type BackupItem,
 } from '../../domain/kubernetes/restore-plan.ts';
+import { waitsForVelero } from '../../domain/kubernetes/decide-restore.ts';
+import { wasInterrupted } from '../../domain/kubernetes/restore-results.ts';
 import type { StepTools } from '../tools.ts';
-import type { RestoreRecord, Velero } from './velero.ts';
+import type { RestoreMessages, RestoreRecord, Velero } from './velero.ts';
 
-const EVERY_MS = 1_000;
+const EVERY_MS = 500;
+/** Velero looks into the bucket once a minute, and may lose one of its ticks after a start. */
+const VELERO_READY_MS = 180_000;
+
+export interface RestoreOptions {
+  readonly operation: Operation;
+  readonly parameters: RestoreBackupParameters;
+  readonly backup: string;
+  readonly missing: readonly BackupItem[];
+  readonly stillMissing: () => Promise<readonly BackupItem[]>;
+  readonly messagesOf: (restore: string) => Promise<RestoreMessages>;
+  readonly tools: StepTools;
+}
+
+export interface RestoreRun extends RestoreMessages {
+  readonly restore: RestoreRecord;
+  readonly attempts: number;
+}
 
 /**
  * Has Velero restore a backup: one Restore at a time, under a name that a repeated step finds again. A Restore that
- * Velero gave up (its server died in the middle) is followed by a new attempt, which only has the rest to do.
+ * Velero gave up (its server died in the middle), or during which the API server was away, is followed by a new
+ * attempt, which only has the rest to do. Those that ended before this call do not count: a person who retries the step
+ * gets all attempts again.
  */
-export async function runRestore(
-  velero: Velero,
-  options: {
-    readonly operation: Operation;
-    readonly parameters: RestoreBackupParameters;
-    readonly backup: string;
-    readonly missing: readonly BackupItem[];
-    readonly tools: StepTools;
-  },
-): Promise<{ readonly restore: RestoreRecord; readonly attempts: number }> {
-  const { operation, parameters, backup, missing, tools } = options;
+export async function runRestore(velero: Velero, options: RestoreOptions): Promise<RestoreRun> {
+  const { operation, parameters, backup, tools } = options;
+  const { clusterName, attempts, stuckMs } = parameters;
   const deadline = tools.now() + parameters.timeoutMs;
   const labels = { [operationLabel]: operationHash(operation) };
   const reasons: string[] = [];
-  for (let attempt = 1; attempt <= parameters.attempts; attempt += 1) {
-    const name = restoreName(operation, { cluster: parameters.clusterName, backup }, attempt);
+  let { missing } = options;
+  for (let number = 1, made = 0; made < attempts; number += 1) {
+    const name = restoreName(operation, { cluster: clusterName, backup }, number);
     const before = await velero.restore(name);
     assertOurs(before, backup, labels);
     // One that ended before did not bring back what is missing now: it needs another one, as after a failure.
-    const isOver = before !== undefined && ['again', 'ended'].includes(restoreState(before.phase));
-    if (isOver) {
+    if (before !== undefined && isOver(before)) {
       reasons.push(`${name}: ${before.phase}: ${before.reason || 'no reason given'}`);
       continue;
     }
-    if (before === undefined) {
-      await tools.reached('restoreBackup:create:before');
-      await velero.createRestore(
-        name,
-        labels,
-        restoreSpec({ backup, missing, selector: parameters.serviceSelector }),
-      );
-      await tools.reached('restoreBackup:create:after');
-      assertOurs(await velero.restore(name), backup, labels);
+    made += 1;
+    if (before === undefined) await create(velero, { name, labels, missing, deadline }, options);
+    const restore = await follow(velero, name, { deadline, stuckMs, tools });
+    if (restoreState(restore.phase) === 'ended') {
+      await tools.reached('restoreBackup:results:before');
+      const told = await options.messagesOf(name);
+      missing = await options.stillMissing();
+      const mayHelp = told.unreadable !== undefined || wasInterrupted(told.messages);
+      if (missing.length === 0 || made === attempts || !mayHelp)
+        return { restore, attempts: number, ...told };
     }
-    const ended = await follow(velero, name, { deadline, stuckMs: parameters.stuckMs, tools });
-    if (restoreState(ended.phase) === 'ended') return { restore: ended, attempts: attempt };
-    reasons.push(`${name}: ${ended.phase}: ${ended.reason || 'no reason given'}`);
-    tools.log.warn({ restore: name, attempt }, 'Velero gave a restore up; a new attempt restores the rest');
+    reasons.push(`${name}: ${restore.phase}: ${restore.reason || 'no reason given'}`);
+    tools.log.warn({ restore: name, phase: restore.phase }, 'a new attempt restores the rest');
   }
-  const { clusterName, attempts } = parameters;
   throw new StepFailed(
     `${clusterName}: Velero did not end a restore of ${backup} in ${attempts} attempts: ${reasons.join('; ')}`,
     { backup, attempts: reasons },
   );
+}
+
+const isOver = ({ phase }: RestoreRecord): boolean => ['again', 'ended'].includes(restoreState(phase));
+
+/** Not before Velero can do it: it refuses at once, for good, what it cannot find at that moment. */
+async function create(
+  velero: Velero,
+  restore: {
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly missing: readonly BackupItem[];
+    readonly deadline: number;
+  },
+  { parameters, backup, tools }: RestoreOptions,
+): Promise<void> {
+  const { name, labels, missing, deadline } = restore;
+  await untilVeleroIsReady(velero, { cluster: parameters.clusterName, backup, deadline, tools });
+  await tools.reached('restoreBackup:create:before');
+  const spec = restoreSpec({ backup, missing, selector: parameters.serviceSelector });
+  await velero.createRestore(name, labels, spec);
+  await tools.reached('restoreBackup:create:after');
+  assertOurs(await velero.restore(name), backup, labels);
+}
+
+async function untilVeleroIsReady(
+  velero: Velero,
+  options: {
+    readonly cluster: string;
+    readonly backup: string;
+    readonly deadline: number;
+    readonly tools: StepTools;
+  },
+): Promise<void> {
+  const { cluster, backup, tools } = options;
+  const deadline = Math.min(options.deadline, tools.now() + VELERO_READY_MS);
+  for (;;) {
+    const [location, isSynced] = await Promise.all([velero.location(), velero.knowsBackup(backup)]);
+    const waits = waitsForVelero({ cluster, backup, location, isSynced });
+    if (waits.length === 0) return;
+    if (tools.now() >= deadline) {
+      throw new StepFailed(
+        `${cluster}: waited in vain for ${waits.join(' and ')}: is Velero running there?`,
+        {
+          backup,
+          waits: [...waits],
+        },
+      );
+    }
+    tools.heartbeat([...waits]);
+    await tools.sleep(EVERY_MS);
+  }
 }
 
 /** A Restore of our name that is not of our run would make us report somebody else's work as ours. */

@@ -15,6 +15,11 @@ export class S3Error extends Error {
     this.status = status;
     this.code = code;
   }
+
+  /** The store will go on to say no until a person changes credentials, rights or names. */
+  get isDenied(): boolean {
+    return this.status === 401 || this.status === 403 || this.code === 'NoSuchBucket';
+  }
 }
 
 const advice: Readonly<Record<string, string>> = {
@@ -23,6 +28,7 @@ const advice: Readonly<Record<string, string>> = {
   InvalidAccessKeyId: 'the store does not know this access key (expired or revoked?)',
   SignatureDoesNotMatch: 'the secret key does not fit the access key',
   NoSuchBucket: 'the bucket does not exist',
+  RequestTimeTooSkewed: 'the clock here or there is wrong',
 };
 
 export interface StoredObject {

@@ -1,4 +1,5 @@
 import { gunzipSync } from 'node:zlib';
+import { messageOf } from '../../domain/error-message.ts';
 import { mapping, textOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import { readResults, type RestoreMessage } from '../../domain/kubernetes/restore-results.ts';
 import type { KubernetesCluster } from '../../domain/schema/kubernetes.ts';
@@ -108,12 +109,24 @@ function recordOf(restore: KubernetesObject): RestoreRecord {
   };
 }
 
-/** Warnings and errors of a restore, word by word, from the bucket: the object only has their numbers. */
-export async function readRestoreMessages(
-  bucket: Bucket,
-  name: string,
-): Promise<readonly RestoreMessage[] | undefined> {
-  const stored = await bucket.get(`restores/${name}/restore-${name}-results.gz`);
-  if (stored === undefined) return undefined;
-  return readResults(JSON.parse(gunzipSync(stored.body).toString('utf8')));
+/** What Velero says about a restore; `unreadable`: why there is nothing to read. */
+export interface RestoreMessages {
+  readonly messages: readonly RestoreMessage[];
+  readonly unreadable?: string;
+}
+
+/**
+ * Warnings and errors of a restore, word by word, from the bucket: the object only has their numbers. They explain and
+ * do not decide, so a file that cannot be read fails nothing.
+ */
+export async function readRestoreMessages(bucket: Bucket, name: string): Promise<RestoreMessages> {
+  const key = `restores/${name}/restore-${name}-results.gz`;
+  try {
+    const stored = await bucket.get(key);
+    if (stored === undefined)
+      return { messages: [], unreadable: `its results file ${key} is not in the bucket` };
+    return { messages: readResults(JSON.parse(gunzipSync(stored.body).toString('utf8'))) };
+  } catch (error) {
+    return { messages: [], unreadable: `its results file ${key} cannot be read: ${messageOf(error)}` };
+  }
 }

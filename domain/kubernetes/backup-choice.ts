@@ -4,6 +4,9 @@ import type { BackupLocation } from '../schema/kubernetes.ts';
 export interface BackupFacts {
   readonly name: string;
   readonly phase: string;
+  /** Why its metadata says nothing; the other facts are then worth nothing. */
+  readonly unreadable?: string;
+  /** 0: not known. */
   readonly startedAt: number;
   readonly items: number;
   readonly errors: number;
@@ -24,6 +27,9 @@ export const clusterLabel = 'siteshift.dev/cluster';
 export interface Rejected {
   readonly name: string;
   readonly because: string;
+  readonly startedAt: number;
+  /** Of another schedule, so that nobody expected anything of it. */
+  readonly isForeign: boolean;
 }
 
 export interface BackupChoice {
@@ -53,10 +59,21 @@ export function chooseBackups(
   for (const backup of newestFirst) {
     const because = problemOf(backup, policy, options);
     if (because === undefined) good.push(backup);
-    else rejected.push({ name: backup.name, because });
+    else rejected.push(rejection(backup, because, policy.schedule));
   }
   return { good, rejected };
 }
+
+export const rejection = (
+  { name, startedAt, schedule, unreadable }: BackupFacts,
+  because: string,
+  expected: string,
+): Rejected => ({
+  name,
+  because,
+  startedAt,
+  isForeign: unreadable === undefined && schedule !== expected,
+});
 
 function problemOf(
   backup: BackupFacts,
@@ -64,6 +81,7 @@ function problemOf(
   options: { readonly nowMs: number; readonly target: string; readonly acceptOld: boolean },
 ): string | undefined {
   const { nowMs, target, acceptOld } = options;
+  if (backup.unreadable !== undefined) return `its metadata cannot be read: ${backup.unreadable}`;
   if (backup.schedule !== policy.schedule)
     return `is of schedule ${backup.schedule || 'none'}, expected ${policy.schedule}`;
   if (backup.phase !== 'Completed') return `its phase is ${backup.phase || 'unknown'}, expected Completed`;

@@ -20,10 +20,14 @@ export type BackupObserved = {
   /** Objects of the backup that the cluster needs, without what is never restored and what the store owns. */
   readonly wanted: number;
   readonly missing: number;
+  /** Of the missing ones those that only Velero can bring back; all of them when the step may not do it by itself. */
+  readonly missingForVelero: number;
   readonly firstMissing: readonly string[];
   readonly missingByResource: { readonly [resource: string]: number };
   /** Resources that the cluster does not serve; their definitions are installed from the backup first. */
   readonly unknownResources: readonly string[];
+  /** Precheck: why nothing can be written below `restores/` with our credentials; empty: it can. */
+  readonly cannotWrite: string;
 };
 
 export function decideRestore(
@@ -43,17 +47,11 @@ export function decideRestore(
   if (missing === 0) {
     return { kind: 'already', because: `${cluster}: all ${wanted} objects of backup ${named} are there` };
   }
-  const waits = [
-    ...(location.phase === 'Available'
-      ? []
-      : [
-          `the backup location of ${cluster}: expected Available, seen ${location.phase} ${location.message}`.trim(),
-        ]),
-    ...(observed.isSynced
-      ? []
-      : [`Velero on ${cluster} to find ${backup.name} in the bucket (it looks once a minute)`]),
-  ];
-  if (waits.length > 0) return { kind: 'wait', for: waits };
+  // What we bring back by ourselves does not wait for Velero; `apply` waits for it before its turn comes.
+  const waits = waitsForVelero({ cluster, backup: backup.name, location, isSynced: observed.isSynced });
+  const isVelerosAlone = observed.missingForVelero === missing;
+  const mustWait = mode === 'precheck' ? observed.missingForVelero > 0 : isVelerosAlone;
+  if (waits.length > 0 && mustWait) return { kind: 'wait', for: waits };
   const kinds = Object.entries(observed.missingByResource)
     .toSorted(([, a], [, b]) => b - a)
     .slice(0, 5)
@@ -68,6 +66,26 @@ export function decideRestore(
         : [
             `install the definitions of ${observed.unknownResources.join(', ')} first: minutes that readiness could have saved`,
           ]),
+      ...(observed.cannotWrite === '' || observed.missingForVelero === 0
+        ? []
+        : [`Velero would call it failed if its credentials are as ours: ${observed.cannotWrite}`]),
     ],
   };
+}
+
+/** What Velero still lacks before it can restore a backup; empty when it can. */
+export function waitsForVelero(seen: {
+  readonly cluster: string;
+  readonly backup: string;
+  readonly location: BackupObserved['location'];
+  readonly isSynced: boolean;
+}): readonly string[] {
+  const { cluster, backup, location, isSynced } = seen;
+  const { phase, message } = location;
+  return [
+    ...(phase === 'Available'
+      ? []
+      : [`the backup location of ${cluster}: expected Available, seen ${phase} ${message}`.trim()]),
+    ...(isSynced ? [] : [`Velero on ${cluster} to find ${backup} in the bucket (it looks once a minute)`]),
+  ];
 }

@@ -4,6 +4,7 @@ import { list, mapping } from './object.ts';
 export const messageClasses = [
   'exists', // it was there before: the normal case on a standby that is kept warm
   'log upload', // everything was restored, only the log could not be written
+  'unreachable', // the API server was away for a moment: Velero tries no object twice, another restore does
   'missing kind',
   'missing namespace',
   'webhook',
@@ -24,6 +25,10 @@ export interface RestoreMessage {
 const patterns: readonly (readonly [RegExp, MessageClass])[] = [
   [/already exists|the in-cluster version is different/i, 'exists'],
   [/(upload|put)[^.]*(restore|log|results)|(restore|log|results)[^.]*upload/i, 'log upload'],
+  [
+    /connection (refused|reset)|broken pipe|\bEOF\b|i\/o timeout|TLS handshake timeout|etcdserver|context deadline exceeded|currently unable to handle|in the time allotted|client connection lost/i,
+    'unreachable',
+  ],
   [
     /no matches for kind|the server could not find the requested resource|resource .* not found in discovery/i,
     'missing kind',
@@ -56,6 +61,10 @@ export const realErrors = (messages: readonly RestoreMessage[]): readonly Restor
   messages.filter(
     ({ level, class: kind }) => level === 'error' && kind !== 'log upload' && kind !== 'exists',
   );
+
+/** Whether objects are missing only because the server was away while it was their turn. */
+export const wasInterrupted = (messages: readonly RestoreMessage[]): boolean =>
+  messages.some(({ level, class: kind }) => level === 'error' && kind === 'unreachable');
 
 /** One line a class, e.g. `error, webhook: 3, first in shop: failed calling…`. */
 export function describeMessages(messages: readonly RestoreMessage[]): readonly string[] {

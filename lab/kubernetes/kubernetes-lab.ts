@@ -21,37 +21,31 @@ export interface KubernetesLab {
   stop(): Promise<void>;
 }
 
-/**
- * Starts two control planes and one S3 store on loopback. `dir` is the lab's own folder: its parts `east`, `west` and
- * `object-store` are emptied first. A start that fails throws; the supervisor then still holds what did start.
- */
-export async function startKubernetesLab(options: {
+export interface SiteOptions {
+  /** The lab's own folder: its parts, named as the sites and `object-store`, are emptied first. */
   readonly dir: string;
   readonly supervisor: Supervisor;
   readonly ports: PortBlock;
-  /** Size of each site's pool `workers`: a production cluster, and a standby of a few nodes. */
-  readonly nodes?: { readonly east: number; readonly west: number };
   readonly say: Say;
-}): Promise<KubernetesLab> {
-  const { dir, supervisor, ports, nodes = { east: 8, west: 2 }, say } = options;
-  const programs = await obtainKubernetesPrograms(say);
-  const definitions = [
-    nodePoolDefinition,
-    ...(await serviceDefinitions(say)),
-    ...(await veleroDefinitions(programs.velero)),
-  ];
-  const stages = [...(await kwokStages(say)), ...knativeStages()];
-  const port = await ports.next();
-  const store = startObjectStore({
-    supervisor,
-    program: programs.versitygw,
-    folder: join(dir, 'object-store'),
-    port,
-  });
-  const shared = { supervisor, programs, ports, store, definitions, stages, say };
-  const start = (name: 'east' | 'west') =>
-    startCluster({ ...shared, name, folder: join(dir, name), nodes: nodes[name] });
-  const [east, west, running] = await settleAll([start('east'), start('west'), store]);
+}
+
+/**
+ * Starts two control planes and one S3 store on loopback. A start that fails throws; the supervisor then still holds
+ * what did start.
+ */
+export async function startKubernetesLab(
+  options: SiteOptions & {
+    /** Size of each site's pool `workers`: a production cluster, and a standby of a few nodes. */
+    readonly nodes?: { readonly east: number; readonly west: number };
+  },
+): Promise<KubernetesLab> {
+  const { nodes = { east: 8, west: 2 } } = options;
+  const { programs, store, start } = await prepareSites(options);
+  const [east, west, running] = await settleAll([
+    start('east', nodes.east),
+    start('west', nodes.west),
+    store,
+  ]);
   return {
     east,
     west,
@@ -62,6 +56,32 @@ export async function startKubernetesLab(options: {
       await running.process.stop();
     },
   };
+}
+
+/** One control plane and the store: for what is about one cluster only, at half the price. */
+export async function startOneSite(
+  options: SiteOptions & { readonly name: string; readonly nodes: number },
+): Promise<{ readonly cluster: Cluster; readonly store: ObjectStore }> {
+  const { store, start } = await prepareSites(options);
+  const [cluster, running] = await settleAll([start(options.name, options.nodes), store]);
+  return { cluster, store: running };
+}
+
+async function prepareSites({ dir, supervisor, ports, say }: SiteOptions) {
+  const programs = await obtainKubernetesPrograms(say);
+  const definitions = [
+    nodePoolDefinition,
+    ...(await serviceDefinitions(say)),
+    ...(await veleroDefinitions(programs.velero)),
+  ];
+  const stages = [...(await kwokStages(say)), ...knativeStages()];
+  const port = await ports.next();
+  const folder = join(dir, 'object-store');
+  const store = startObjectStore({ supervisor, program: programs.versitygw, folder, port });
+  const shared = { supervisor, programs, ports, store, definitions, stages, say };
+  const start = (name: string, nodes: number) =>
+    startCluster({ ...shared, name, folder: join(dir, name), nodes });
+  return { programs, store, start };
 }
 
 function knativeStages() {

@@ -69,14 +69,14 @@ export const configMaps = (namespace: string, count: number, data: Record<string
 export async function runStepProcess(
   kind: string,
   input: StepInput<unknown>,
-  stopAt?: { readonly point: string; readonly marker: string },
+  ...stopAt: readonly { readonly point: string; readonly marker: string }[]
 ): Promise<{
   readonly outcome: StepOutcome | undefined;
   readonly signal: string | null;
   readonly errors: string;
 }> {
   const child = spawn(process.execPath, ['worker/run-step.ts', kind], {
-    env: { ...process.env, ...(stopAt === undefined ? {} : { SITESHIFT_STOP_AT: JSON.stringify([stopAt]) }) },
+    env: { ...process.env, ...(stopAt.length === 0 ? {} : { SITESHIFT_STOP_AT: JSON.stringify(stopAt) }) },
   });
   child.stdin.end(JSON.stringify(input));
   const [output, errors] = await Promise.all([

@@ -78,10 +78,15 @@ describe('chooseBackups', () => {
     ['without a namespace', { excludedNamespaces: ['istio-system'] }, /lacks the namespaces istio-system/],
     ['of other namespaces', { includedNamespaces: ['shop'] }, /lacks the namespaces/],
     ['too old', { startedAt: now - 26 * hour }, /26\.0 h old .*, accepted are 25\.0 h/],
+    [
+      'without readable metadata',
+      { unreadable: 'velero-backup.json (3 bytes) is no JSON', schedule: '' },
+      /^its metadata cannot be read: velero-backup\.json \(3 bytes\) is no JSON$/,
+    ],
   ])('rejects one that is %s', (_, change, because) => {
     const { good, rejected } = chooseBackups([backup('b', change)], policy, options);
     expect(good).toEqual([]);
-    expect(rejected).toEqual([{ name: 'b', because: expect.stringMatching(because) }]);
+    expect(rejected).toMatchObject([{ name: 'b', because: expect.stringMatching(because) }]);
   });
 
   it('takes an old one only when somebody accepts it, and one without a label of its cluster', () => {
@@ -181,6 +186,9 @@ describe('restore results', () => {
     ['Internal error occurred: failed calling webhook "webhook.serving.knative.dev"', 'webhook'],
     ['pods "a" is forbidden: exceeded quota: namespace', 'quota'],
     ['configmaps is forbidden: User cannot create', 'forbidden'],
+    ['Post "https://10.0.0.1/api": dial tcp 10.0.0.1:443: connect: connection refused', 'unreachable'],
+    ['Patch "https://10.0.0.1/api": EOF', 'unreachable'],
+    ['etcdserver: request timed out', 'unreachable'],
     ['something else', 'other'],
   ])('%s', (text, expected) => {
     expect(classifyMessage(text)).toBe(expected);

@@ -1,0 +1,24 @@
+import type { Json } from '../../domain/json.ts';
+import { StepRefused, type StepKind } from '../define-step.ts';
+import { hasCode } from './api-error.ts';
+import { S3Error } from './s3.ts';
+
+/**
+ * Credentials that expired, or that lack a right, stay so until a person changes them: that is a reason to refuse, in
+ * words, and no reason to try again. Only around `observe`, when nothing has been changed yet.
+ */
+export function refuseDenied<Parameters, Observed extends Json>(
+  observe: StepKind<Parameters, Observed>['observe'],
+): StepKind<Parameters, Observed>['observe'] {
+  return async (input, tools) => {
+    try {
+      return await observe(input, tools);
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      throw new StepRefused([error.message]);
+    }
+  };
+}
+
+const isDenied = (error: unknown): error is Error =>
+  (error instanceof S3Error && error.isDenied) || hasCode(error, 401) || hasCode(error, 403);
