@@ -1,3 +1,4 @@
+import { leftOutSentences } from '../domain/left-out.ts';
 import type { RunRecord, StepRecord } from '../domain/run.ts';
 
 const marks: { readonly [status: string]: string } = {
@@ -11,9 +12,10 @@ const marks: { readonly [status: string]: string } = {
 
 /**
  * The steps of a checked plan as a tree. A step hangs under the step that it waits for longest; what else it waits for
- * is named, so that the picture stays a tree although the plan is a graph.
+ * is named, so that the picture stays a tree although the plan is a graph. What stands for nothing here comes last.
  */
-export function planTree({ steps }: RunRecord): readonly string[] {
+export function planTree(record: RunRecord): readonly string[] {
+  const { steps } = record;
   const depths = new Map<string, number>();
   const depthOf = (step: StepRecord): number => {
     const known = depths.get(step.id);
@@ -36,7 +38,7 @@ export function planTree({ steps }: RunRecord): readonly string[] {
       return [`${indent}${branch}${headline(step)}`, ...details, ...draw(step.id, indent + below)];
     });
   };
-  return draw(undefined, '');
+  return [...draw(undefined, ''), ...leftOutSentences(record).map((sentence) => `· left out: ${sentence}`)];
 }
 
 function headline(step: StepRecord): string {

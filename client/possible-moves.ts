@@ -1,5 +1,7 @@
 import { compilePlan } from '../domain/compile.ts';
 import type { ObservedTopology } from '../domain/plan.ts';
+import type { LeftOutStep } from '../domain/run.ts';
+import { movesNothing } from '../domain/step-kinds.ts';
 import type { Inventory } from '../domain/schema/inventory.ts';
 import type { Loaded } from '../domain/schema/load.ts';
 import type { Runbook } from '../domain/schema/runbook.ts';
@@ -10,6 +12,10 @@ export interface PossibleMove {
   readonly from: string;
   readonly to: string;
   readonly isPossible: boolean;
+  /** It only looks or records: nothing is moved by it. */
+  readonly movesNothing: boolean;
+  /** Steps of the runbook that stand for nothing here. */
+  readonly leftOut: readonly LeftOutStep[];
   /** Why not, as the compiler says it. */
   readonly because: readonly string[];
 }
@@ -37,6 +43,8 @@ function tryMove(
   return {
     ...request,
     isPossible: result.ok,
+    movesNothing: movesNothing(runbook.value.steps.map(({ uses }) => uses)),
+    leftOut: result.ok ? (result.plan.leftOut ?? []) : [],
     because: result.ok ? [] : result.problems.map((problem) => problem.message),
   };
 }
@@ -48,10 +56,11 @@ function needsSitesOnly({ value: { parameters } }: Loaded<Runbook>): boolean {
   );
 }
 
-function servingSites({ sites, databases, routing }: Inventory): readonly string[] {
+function servingSites({ sites, databases, routing, kubernetes }: Inventory): readonly string[] {
   const nodes = Object.values(databases).flatMap(({ nodes }) => Object.values(nodes));
   const units = Object.values(routing?.units ?? {});
-  return Object.keys(sites).filter((site) => [...nodes, ...units].some((member) => member.site === site));
+  const members = [...nodes, ...units, ...Object.values(kubernetes?.clusters ?? {})];
+  return Object.keys(sites).filter((site) => members.some((member) => member.site === site));
 }
 
 /** Primaries in `site` where a node may be primary there, elsewhere at the first node; buckets at home. */

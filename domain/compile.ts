@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { expanders, gatewayParameters } from './expand-steps.ts';
 import type { ExpandContext, Expanded } from './expand-context.ts';
 import { ancestorsOf } from './graph.ts';
+import { describeLeftOut, leftOutOf, notesOf } from './left-out.ts';
+import type { ExpandedStep } from './left-out.ts';
 import { canonicalJson } from './json.ts';
 import type { Json } from './json.ts';
 import type { ObservedTopology, Plan, PlanStep } from './plan.ts';
@@ -17,7 +19,8 @@ import type { Problem } from './schema/problem.ts';
 import type { Runbook, RunbookStep } from './schema/runbook.ts';
 import { stepWith } from './schema/step-with.ts';
 import { problemsOf } from './schema/zod-problems.ts';
-import { claimStepId, stepKinds } from './step-kinds.ts';
+import { claimStepId, movesNothing, stepKinds } from './step-kinds.ts';
+import type { Style } from './step.ts';
 import type { ClaimEpochParameters } from './step-parameters.ts';
 
 export interface CompileInput {
@@ -31,25 +34,23 @@ export type CompileResult =
   | { readonly ok: true; readonly plan: Plan; readonly notes: readonly string[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-interface ExpandedStep {
-  readonly step: RunbookStep;
-  readonly targets: readonly Expanded[];
-}
-
 /** A runbook and what was observed make a plan. Pure: equal input, equal plan, equal digest. */
 export function compilePlan({ runbook, inventory, request, observed }: CompileInput): CompileResult {
   const { values, problems } = resolveParameters(runbook, request, Object.keys(inventory.value.sites));
   if (problems.length > 0) return { ok: false, problems: inFileOrder(problems) };
   const found = new ProblemList(runbook.file, runbook.locate);
-  const notes: string[] = [...observed.gaps];
-  if (inventory.value.routing !== undefined && observed.routing === undefined)
-    notes.push('no gateway told its table: the plan starts from the home buckets of the inventory');
-  const expanded = runbook.value.steps.map((step, index) => ({
-    step,
-    targets: expandStep(step, index, values, { inventory: inventory.value, observed }, runbook, found, notes),
-  }));
-  if (found.found.length > 0) return { ok: false, problems: inFileOrder(found.found) };
   const { mode = 'precheck', style = 'graceful', drill = false } = request;
+  const world = { inventory: inventory.value, observed };
+  const expanded = runbook.value.steps.map((written, index) => {
+    const step = inStyle(written, style);
+    if (step.only !== undefined && step.only !== style)
+      return { step, targets: [], notes: [`only runs that start ${step.only} do it`] };
+    return { step, ...expandStep(step, index, values, world, runbook, found) };
+  });
+  const leftOut = leftOutOf(expanded);
+  if (found.found.length === 0 && leftOut.length === expanded.length)
+    found.add(['steps'], 'a step that stands for something here', describeLeftOut(leftOut));
+  if (found.found.length > 0) return { ok: false, problems: inFileOrder(found.found) };
   const plan = {
     version: 1,
     runbook: runbook.value.name,
@@ -60,9 +61,19 @@ export function compilePlan({ runbook, inventory, request, observed }: CompileIn
     style,
     drill,
     steps: planSteps(expanded, inventory.value, values, observed.floorEpoch),
+    ...(leftOut.length === 0 ? {} : { leftOut }),
     sources: { inventory: inventory.digest, runbook: runbook.digest },
   } as const;
-  return { ok: true, plan: { ...plan, digest: planDigest(plan) }, notes: [...new Set(notes)] };
+  const notes = notesOf(expanded, world);
+  return { ok: true, plan: { ...plan, digest: planDigest(plan) }, notes };
+}
+
+/** The step as the run's style has it: a planned move waits for more. */
+function inStyle(step: RunbookStep, style: Style): RunbookStep {
+  const { needsWhenGraceful: more = [] } = step;
+  return style === 'graceful' && more.length > 0
+    ? { ...step, needs: [...new Set([...step.needs, ...more])] }
+    : step;
 }
 
 /** The digest of a plan without its `digest` and `mode`. */
@@ -83,19 +94,19 @@ function expandStep(
   world: Pick<ExpandContext, 'inventory' | 'observed'>,
   runbook: Loaded<Runbook>,
   found: ProblemList,
-  notes: string[],
-): readonly Expanded[] {
+): Omit<ExpandedStep, 'step'> {
+  const notes: string[] = [];
   const written = substitute(step.with, (name) => values[name]) ?? {};
   const under = ['steps', index, 'with'] as const;
   const context: ExpandContext = {
     ...world,
     refuse: (path, expected, seen) => found.add([...under, ...path], expected, seen),
-    note: (sentence) => notes.push(`${step.id}: ${sentence}`),
+    note: (sentence) => notes.push(sentence),
   };
   const parsed = stepWith[step.uses].safeParse(written);
-  if (parsed.success) return expand(step.uses, parsed.data, context);
+  if (parsed.success) return { targets: expand(step.uses, parsed.data, context), notes };
   found.found.push(...problemsOf(parsed.error.issues, written, runbook.file, runbook.locate, under));
-  return [];
+  return { targets: [], notes };
 }
 
 /** `data` was validated by the schema of the same kind one line above: the pairing that types cannot see. */
@@ -108,6 +119,9 @@ function planSteps(
   values: ParameterValues,
   floorEpoch: number | undefined,
 ): readonly PlanStep[] {
+  const isClaiming = !movesNothing(
+    expanded.flatMap(({ step, targets }) => (targets.length === 0 ? [] : [step.uses])),
+  );
   const before = stepsBeforeClaim(expanded.map(({ step }) => step));
   const steps = expanded.flatMap(({ step, targets }) =>
     targets.map((target): PlanStep => {
@@ -118,7 +132,7 @@ function planSteps(
         id: planStepId(step, target),
         kind: step.uses,
         title: titleOf(step, target, values),
-        needs: isFirst && !isBefore ? [claimStepId, ...needs] : needs,
+        needs: isClaiming && isFirst && !isBefore ? [claimStepId, ...needs] : needs,
         reversibility: target.reversibility,
         parameters: target.parameters,
         ...(step.style === undefined ? {} : { style: step.style }),
@@ -127,7 +141,7 @@ function planSteps(
   );
   const questions = steps.filter(({ id }) => before.has(id));
   const acting = steps.filter(({ id }) => !before.has(id));
-  if (acting.length === 0) return steps;
+  if (acting.length === 0 || !isClaiming) return steps;
   const claim = claimStep(
     expanded,
     inventory,

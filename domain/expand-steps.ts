@@ -2,6 +2,7 @@ import type { Json } from './json.ts';
 import { moveUnits, currentTable } from './moved-units.ts';
 import type { UnitMove } from './moved-units.ts';
 import { rangesOf } from './bucket-ranges.ts';
+import { kubernetesExpanders } from './kubernetes/expand.ts';
 import type { ExpandContext, Expanded } from './expand-context.ts';
 import { selectDatabases, selectDatasources } from './select-databases.ts';
 import type { Inventory, Probe, Routing } from './schema/inventory.ts';
@@ -107,7 +108,9 @@ const promoteDatabase: Expander<'promoteDatabase'> = ({ databases, to }, context
 
 const pushDatasource: Expander<'pushDatasource'> = ({ datasources, to }, context) => {
   if (!siteExists(to, context)) return [];
-  return selectDatasources(datasources, to, context).map(({ name, datasource, cluster, fromSite }) => {
+  const selected = selectDatasources(datasources, to, context);
+  if (selected.length === 0) context.note('no datasource belongs to a database that moves or has moved');
+  return selected.map(({ name, datasource, cluster, fromSite }) => {
     const centers = datasource.publishTo.map(({ center }) => [
       center,
       context.inventory.configCenters[center],
@@ -134,6 +137,7 @@ const pushDatasource: Expander<'pushDatasource'> = ({ datasources, to }, context
 const verifyEndpoint: Expander<'verifyEndpoint'> = ({ units, to, request, users, timeoutMs }, context) => {
   const found = move(units, to, context);
   if (found === undefined) return [];
+  if (found.move.arriving.size === 0) context.note('no bucket moves');
   const { body, ...asked } = request ?? found.routing.probe ?? plainProbe;
   return [...found.move.arriving].map(([unit, buckets]) => {
     const parameters: VerifyEndpointParameters = {
@@ -211,4 +215,5 @@ export const expanders: { readonly [Kind in RunbookStepKind]: Expander<Kind> } =
   approve,
   hold,
   callHook,
+  ...kubernetesExpanders,
 };

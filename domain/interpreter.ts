@@ -121,6 +121,7 @@ export function recordOf(state: RunState, facts: RunFacts): RunRecord {
     startedAt: facts.startedAt,
     ...(facts.endedAt === undefined ? {} : { endedAt: facts.endedAt }),
     steps: state.plan.steps.map((step) => stepRecord(state, step, isClosed)),
+    ...(state.plan.leftOut === undefined ? {} : { leftOut: state.plan.leftOut }),
     decisions: state.decisions,
     leftToDo: leftToDo(state),
     ...(state.because.length === 0 ? {} : { because: state.because }),

@@ -1,6 +1,6 @@
 import type { Json } from './json.ts';
 import type { RoutingTable } from './routing.ts';
-import type { RunMode } from './run.ts';
+import type { LeftOutStep, RunMode } from './run.ts';
 import type { Reversibility, Style } from './step.ts';
 
 /** A step of a compiled plan: everything its activity needs, secrets only as references. */
@@ -29,6 +29,8 @@ export interface Plan {
   readonly style: Style;
   readonly drill: boolean;
   readonly steps: readonly PlanStep[];
+  /** Absent where every step of the runbook has something to do. */
+  readonly leftOut?: readonly LeftOutStep[];
   /** SHA-256 (hex) of the inventory and the runbook texts it was compiled from. */
   readonly sources: { readonly inventory: string; readonly runbook: string };
   /**

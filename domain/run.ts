@@ -63,6 +63,13 @@ export interface StepRecord {
   readonly undo?: StepOutcome;
 }
 
+/** A step of the runbook that stands for nothing here, and why: an absent branch must be seen, not missed. */
+export interface LeftOutStep {
+  readonly id: string;
+  readonly kind: string;
+  readonly because: string;
+}
+
 /** Something a person decided during the run. */
 export interface OperatorDecision {
   readonly at: number;
@@ -93,6 +100,8 @@ export interface RunRecord {
   readonly startedAt: number;
   readonly endedAt?: number;
   readonly steps: readonly StepRecord[];
+  /** Steps of the runbook that stand for nothing in this plan. */
+  readonly leftOut?: readonly LeftOutStep[];
   readonly decisions: readonly OperatorDecision[];
   readonly leftToDo: readonly string[];
   /** Why the run was refused or aborted, or what of a request it could not follow; one sentence each. */

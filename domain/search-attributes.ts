@@ -14,5 +14,8 @@ export const searchAttributes = {
 
 export type SearchAttributeName = keyof typeof searchAttributes;
 
-/** The one function that names the lock: whoever executes a plan in a failover domain runs under this workflow id. */
+/** The one function that names the lock: whoever moves something in a failover domain runs under this workflow id. */
 export const planWorkflowId = (domain: string): string => `failover/${domain}`;
+
+/** Where a plan runs that moves nothing: one at a time of each runbook, and never in the way of a move. */
+export const recordingWorkflowId = (runbook: string, domain: string): string => `${runbook}/${domain}`;

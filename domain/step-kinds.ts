@@ -1,3 +1,4 @@
+import { kubernetesStepKinds } from './kubernetes/step-kinds.ts';
 import type { Reversibility } from './step.ts';
 
 /** Everything there is to know about a step kind besides its parameters (schema/step-with.ts). */
@@ -75,11 +76,24 @@ const kinds = {
     forced: 'the hook is told so and decides itself',
     undoneBy: 'the hook itself, if the runbook says `afterAbort: undo`',
   },
+  ...kubernetesStepKinds,
 } as const satisfies { readonly [kind: string]: StepKindInfo };
 
 export type StepKindName = keyof typeof kinds;
 export const stepKindNames = Object.keys(kinds) as readonly StepKindName[];
 export const stepKinds: { readonly [kind in StepKindName]: StepKindInfo } = kinds;
+
+/**
+ * Kinds that look or record and move nothing. A plan of nothing else claims no epoch and does not take the domain's
+ * lock: a capture every few minutes must never be in the way of a failover.
+ */
+const recordingKinds: readonly string[] = [
+  'captureManifests',
+  'rehearseKubernetes',
+] satisfies readonly StepKindName[];
+
+export const movesNothing = (kinds: readonly string[]): boolean =>
+  kinds.length > 0 && kinds.every((kind) => recordingKinds.includes(kind));
 
 /** The step that is in front of every plan and in no runbook. */
 export const claimStepId = 'claim';

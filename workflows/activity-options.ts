@@ -1,6 +1,6 @@
 import type { ActivityOptions } from '@temporalio/workflow';
 import { nonRetryableFailures } from '../domain/failures.ts';
-import type { ApplyManifestsParameters } from '../domain/kubernetes/parameters.ts';
+import type { ApplyManifestsParameters, ScaleOutNodesParameters } from '../domain/kubernetes/parameters.ts';
 import type { PlanStep } from '../domain/plan.ts';
 import type { PromoteDatabaseParameters, PushDatasourceParameters } from '../domain/step-parameters.ts';
 
@@ -57,6 +57,9 @@ export function activityOptions(profile: TimeoutProfileName, extraMs = 0): Activ
 /** Manifests are applied in stages, and each of them may need its whole time to become ready. */
 const longestStages = 8;
 
+/** Reads and compares every object of a cluster: thousands, through limits that the server sets. */
+const wholeClusterMs = 5 * minute;
+
 /** Waits that a step's own parameters allow on top of the profile: an attempt must not be cut off in one of them. */
 export function allowedWaitMs(step: PlanStep): number {
   const parameters = step.parameters as unknown;
@@ -68,7 +71,15 @@ export function allowedWaitMs(step: PlanStep): number {
     case 'pushDatasource':
       return 2 * (parameters as PushDatasourceParameters).datasource.ackTimeoutMs;
     case 'applyManifests':
-      return longestStages * (parameters as ApplyManifestsParameters).readyTimeoutMs;
+      return wholeClusterMs + longestStages * (parameters as ApplyManifestsParameters).readyTimeoutMs;
+    case 'scaleOutNodes': {
+      const { pool, hook } = parameters as ScaleOutNodesParameters;
+      return pool.deadlineMs + (hook?.timeoutMs ?? 0);
+    }
+    case 'captureManifests':
+      return wholeClusterMs;
+    case 'rehearseKubernetes':
+      return 2 * wholeClusterMs;
     default: {
       const { timeoutMs } = (parameters ?? {}) as { readonly timeoutMs?: unknown };
       return typeof timeoutMs === 'number' ? timeoutMs : 0;

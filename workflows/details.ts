@@ -1,3 +1,4 @@
+import { leftOutSentences } from '../domain/left-out.ts';
 import type { RunRecord, StepRecord } from '../domain/run.ts';
 
 const longestTable = 60;
@@ -17,7 +18,12 @@ export function detailsOf(record: RunRecord): string {
     ...(record.because ?? []).map((sentence) => `- ${cell(sentence)}`),
     ...(record.runningIn === undefined ? [] : [runningInLine(record.runningIn)]),
   ];
-  return [lines.join('\n\n'), stepTable(record.steps), list('Left to do', record.leftToDo)]
+  return [
+    lines.join('\n\n'),
+    stepTable(record.steps),
+    list('Left out of the plan', leftOutSentences(record)),
+    list('Left to do', record.leftToDo),
+  ]
     .filter((part) => part !== '')
     .join('\n\n');
 }

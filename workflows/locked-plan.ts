@@ -9,7 +9,8 @@ import type { Holder } from '../activities/describe-holder.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { FullRunRequest } from '../domain/run-request.ts';
 import type { RunRecord } from '../domain/run.ts';
-import { planWorkflowId } from '../domain/search-attributes.ts';
+import { planWorkflowId, recordingWorkflowId } from '../domain/search-attributes.ts';
+import { movesNothing } from '../domain/step-kinds.ts';
 import { executePlan } from './execute-plan.ts';
 import { describeHolder } from './planning-activities.ts';
 import { searchAttributeKeys, type ExecutePlanInput, type HolderMemo } from './messages.ts';
@@ -20,9 +21,14 @@ import type { RunEntry } from './run-entry.ts';
  */
 const workflowTaskTimeoutMs = 5_000;
 
-/** Starts the plan as `failover/<domain>` and waits for it. The id is the lock: who finds it taken is told by whom. */
+/**
+ * Starts the plan as `failover/<domain>` and waits for it. The id is the lock: who finds it taken is told by whom. A
+ * plan that moves nothing runs under an id of its own and is in nobody's way.
+ */
 export async function runLocked(entry: RunEntry, request: FullRunRequest, plan: Plan): Promise<RunRecord> {
-  const workflowId = planWorkflowId(plan.domain);
+  const workflowId = movesNothing(plan.steps.map(({ kind }) => kind))
+    ? recordingWorkflowId(plan.runbook, plan.domain)
+    : planWorkflowId(plan.domain);
   const input: ExecutePlanInput = {
     plan,
     request,
@@ -54,7 +60,7 @@ export async function runLocked(entry: RunEntry, request: FullRunRequest, plan: 
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     entry.show({
       outcome: 'refused',
-      because: [busySentence(plan.domain, await describeHolder({ workflowId }))],
+      because: [busySentence(workflowId, plan.domain, await describeHolder({ workflowId }))],
     });
     return entry.record;
   }
@@ -68,10 +74,10 @@ const searchAttributesOf = (plan: Plan) => [
   ...(plan.to === undefined ? [] : [{ key: searchAttributeKeys.to, value: plan.to }]),
 ];
 
-function busySentence(domain: string, holder: Holder): string {
+function busySentence(workflowId: string, domain: string, holder: Holder): string {
   const who = `run ${holder.operation} (${holder.runbook}, by ${holder.by}: ${holder.reason})`;
   return holder.isRunning
     ? `domain ${domain} is held by ${who} since ${holder.startedAt}, now ${holder.phase}; ` +
-        `nothing was started. Follow it in workflow ${planWorkflowId(domain)}, or wait until it has closed`
+        `nothing was started. Follow it in workflow ${workflowId}, or wait until it has closed`
     : `domain ${domain} was held by ${who} a moment ago, and is free now; nothing was started: start again`;
 }

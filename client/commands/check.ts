@@ -41,9 +41,11 @@ export async function check(
   return problems.length === 0 ? 'ok' : 'problems';
 }
 
-function moveLines({ runbook, from, to, isPossible, because }: PossibleMove): readonly string[] {
+function moveLines({ runbook, from, to, isPossible, leftOut, because }: PossibleMove): readonly string[] {
   const what = `${runbook} from ${from} to ${to}`;
   return isPossible
-    ? [`  ${what}: compiles`]
+    ? [
+        `  ${what}: compiles${leftOut.length === 0 ? '' : `, without ${leftOut.map(({ id }) => id).join(', ')}`}`,
+      ]
     : [`  ${what}: not possible`, ...because.map((why) => `    ${why}`)];
 }

@@ -24,10 +24,12 @@ export type MeshObserved = {
 
 export function decideMesh(
   observed: MeshObserved,
-  input: Pick<StepInput<ShiftMeshParameters>, 'operation' | 'parameters' | 'style'>,
+  input: Pick<StepInput<ShiftMeshParameters>, 'operation' | 'parameters' | 'style' | 'mode'>,
 ): Decision {
   const { host, found, services } = observed;
-  const { operation, parameters, style } = input;
+  const { operation, parameters, style, mode } = input;
+  // A precheck looks before the apply that brings the services: that they are not there yet is no mistake then.
+  const isEarly = mode === 'precheck';
   const verdict =
     operation.epoch > 0 ? judgeStamp(observed.stamp ?? undefined, operation.epoch, operation.id) : undefined;
   const { percent } = parameters.canary ?? {};
@@ -39,7 +41,7 @@ export function decideMesh(
         ]
       : []),
     ...services
-      .filter(({ isThere }) => !isThere)
+      .filter(({ isThere }) => !isThere && !isEarly)
       .map(({ name }) => `${host}: Knative Service ${name} is not there`),
     ...(percent !== undefined && (percent < 0 || percent > 100)
       ? [`${host}: canary of ${percent} percent`]
@@ -47,15 +49,19 @@ export function decideMesh(
   ];
   if (reasons.length > 0) return { kind: 'refuse', reasons };
   const unready = services.filter(({ isReady }) => !isReady);
-  if (unready.length > 0 && style === 'graceful') {
+  if (unready.length > 0 && style === 'graceful' && !isEarly) {
     return { kind: 'wait', for: unready.map(({ name, because }) => `Knative Service ${name}: ${because}`) };
   }
-  if (isShifted(observed, parameters))
+  if (isShifted(observed, parameters) && !(isEarly && unready.length > 0))
     return { kind: 'already', because: `${host}: its routes are as wanted` };
   const open = services.filter(({ visibility }) => visibility !== 'cluster-local');
   return {
     kind: 'apply',
     will: [
+      ...unready.map(
+        ({ name, isThere, because }) =>
+          `wait for Knative Service ${name}: ${isThere ? because : 'not there yet'}`,
+      ),
       ...open.map(({ name }) => `${name}: make it cluster-local`),
       `${host}: ${found[0] === undefined ? 'create its VirtualService' : `change ${found[0]}`}: ${describe(parameters)}`,
     ],

@@ -1,7 +1,7 @@
 import type { ExpandContext, Expanded } from '../expand-context.ts';
 import type { Json } from '../json.ts';
-import type { KubernetesCluster, KubernetesInventory } from '../schema/kubernetes.ts';
 import type { KubernetesStepKind, KubernetesStepWith } from '../schema/kubernetes-step-with.ts';
+import { chosenEntry, clustersOfSite, serviceSelector } from './select-clusters.ts';
 import { kubernetesStepKinds } from './step-kinds.ts';
 import type {
   ApplyManifestsParameters,
@@ -17,37 +17,6 @@ type Expander<Kind extends KubernetesStepKind> = (
   context: ExpandContext,
 ) => readonly Expanded[];
 
-type Named = readonly [name: string, cluster: KubernetesCluster];
-
-/** The section, or nothing: an inventory without Kubernetes makes these steps stand for nothing. */
-function sectionOf({ inventory, note }: ExpandContext): KubernetesInventory | undefined {
-  if (inventory.kubernetes === undefined)
-    note('the inventory has no section kubernetes: nothing to do there');
-  return inventory.kubernetes;
-}
-
-const clustersAt = (section: KubernetesInventory, site: string): readonly Named[] =>
-  Object.entries(section.clusters).filter(([, cluster]) => cluster.site === site);
-
-/** The entry of a name, or the only one there is. */
-function chosen<Entry>(
-  table: Readonly<Record<string, Entry>>,
-  name: string | undefined,
-  context: ExpandContext,
-  kind: 'location' | 'store',
-): readonly [string, Entry] | undefined {
-  const known = Object.entries(table);
-  const found = name === undefined && known.length === 1 ? known[0] : known.find(([key]) => key === name);
-  if (found === undefined) {
-    context.refuse(
-      [kind],
-      `one of ${known.map(([key]) => key).join(', ') || 'none, there is none'}`,
-      name ?? 'nothing',
-    );
-  }
-  return found;
-}
-
 function expanded(kind: KubernetesStepKind, target: string, title: string, parameters: object): Expanded {
   return {
     target,
@@ -58,9 +27,10 @@ function expanded(kind: KubernetesStepKind, target: string, title: string, param
 }
 
 const scaleOutNodes: Expander<'scaleOutNodes'> = ({ to }, context) => {
-  const section = sectionOf(context);
-  const stores = Object.values(section?.manifestStores ?? {});
-  return clustersAt(section ?? none, to).flatMap(([clusterName, cluster]) =>
+  const found = clustersOfSite(context, 'to', to);
+  if (found === undefined) return [];
+  const stores = Object.values(found.section.manifestStores);
+  const steps = found.clusters.flatMap(([clusterName, cluster]) =>
     Object.entries(cluster.nodePools).map(([poolName, pool]) => {
       const hook = pool.hook === undefined ? undefined : context.inventory.hooks[pool.hook];
       const parameters: ScaleOutNodesParameters = {
@@ -75,6 +45,8 @@ const scaleOutNodes: Expander<'scaleOutNodes'> = ({ to }, context) => {
       return expanded('scaleOutNodes', `${clusterName}-${poolName}`, title, parameters);
     }),
   );
+  if (steps.length === 0) context.note(`the clusters in ${to} have no node pools in the inventory`);
+  return steps;
 };
 
 const hookOf = ({ url, token, timeoutMs }: ExpandContext['inventory']['hooks'][string]) => ({
@@ -84,12 +56,12 @@ const hookOf = ({ url, token, timeoutMs }: ExpandContext['inventory']['hooks'][s
 });
 
 const restoreBackup: Expander<'restoreBackup'> = ({ to, location: wanted, ...limits }, context) => {
-  const section = sectionOf(context);
-  if (section === undefined || clustersAt(section, to).length === 0) return [];
-  const location = chosen(section.backupLocations, wanted, context, 'location');
+  const found = clustersOfSite(context, 'to', to);
+  if (found === undefined) return [];
+  const location = chosenEntry(found.section.backupLocations, wanted, context, 'location');
   if (location === undefined) return [];
-  const selector = serviceSelector(section);
-  return clustersAt(section, to).map(([clusterName, cluster]) => {
+  const selector = serviceSelector(found.section);
+  return found.clusters.map(([clusterName, cluster]) => {
     const parameters: RestoreBackupParameters = {
       clusterName,
       cluster,
@@ -98,24 +70,17 @@ const restoreBackup: Expander<'restoreBackup'> = ({ to, location: wanted, ...lim
       ...(selector === undefined ? {} : { serviceSelector: selector }),
       ...limits,
     };
-    return expanded('restoreBackup', clusterName, `Restore ${clusterName} from ${location[0]}`, parameters);
+    const title = `Restore what ${clusterName} lacks of the newest good backup in ${location[0]}`;
+    return expanded('restoreBackup', clusterName, title, parameters);
   });
 };
 
-/** Only `label=value` can be turned round for the restore; any other selector leaves the services in it, too. */
-export function serviceSelector(
-  section: KubernetesInventory,
-): { readonly label: string; readonly value: string } | undefined {
-  const match = /^([\w./-]+)==?([\w.-]+)$/.exec(section.services?.selector ?? '');
-  return match === null ? undefined : { label: match[1] ?? '', value: match[2] ?? '' };
-}
-
 const applyManifests: Expander<'applyManifests'> = ({ to, store: wanted, ...rest }, context) => {
-  const section = sectionOf(context);
-  if (section === undefined || clustersAt(section, to).length === 0) return [];
-  const store = chosen(section.manifestStores, wanted, context, 'store');
+  const found = clustersOfSite(context, 'to', to);
+  if (found === undefined) return [];
+  const store = chosenEntry(found.section.manifestStores, wanted, context, 'store');
   if (store === undefined) return [];
-  return clustersAt(section, to).map(([clusterName, cluster]) => {
+  return found.clusters.map(([clusterName, cluster]) => {
     const parameters: ApplyManifestsParameters = {
       clusterName,
       cluster,
@@ -123,18 +88,15 @@ const applyManifests: Expander<'applyManifests'> = ({ to, store: wanted, ...rest
       store: store[1],
       ...rest,
     };
-    return expanded(
-      'applyManifests',
-      clusterName,
-      `Apply the manifests of ${store[0]} to ${clusterName}`,
-      parameters,
-    );
+    const title = `Apply the newest stored manifest of every service to ${clusterName} (store ${store[0]})`;
+    return expanded('applyManifests', clusterName, title, parameters);
   });
 };
 
 const shiftMesh: Expander<'shiftMesh'> = ({ to, hosts }, context) => {
-  const section = sectionOf(context);
-  if (section === undefined) return [];
+  const found = clustersOfSite(context, 'to', to);
+  if (found === undefined) return [];
+  const { section, clusters } = found;
   const unknown = hosts.filter((host) => section.meshHosts[host] === undefined);
   if (unknown.length > 0) {
     context.refuse(
@@ -147,7 +109,8 @@ const shiftMesh: Expander<'shiftMesh'> = ({ to, hosts }, context) => {
   const meant = Object.entries(section.meshHosts).filter(
     ([host]) => hosts.length === 0 || hosts.includes(host),
   );
-  return clustersAt(section, to).flatMap(([clusterName, cluster]) =>
+  if (meant.length === 0) context.note('the inventory has no meshHosts');
+  return clusters.flatMap(([clusterName, cluster]) =>
     meant.map(([host, mesh]) => {
       const parameters: ShiftMeshParameters = { clusterName, cluster, host, mesh };
       const title = `Send ${host} to ${mesh.namespace}/${mesh.service} in ${clusterName}`;
@@ -157,12 +120,14 @@ const shiftMesh: Expander<'shiftMesh'> = ({ to, hosts }, context) => {
 };
 
 const captureManifests: Expander<'captureManifests'> = ({ at, store: wanted }, context) => {
-  const section = sectionOf(context);
-  const services = section?.services;
-  if (section === undefined || services === undefined) return [];
-  const store = chosen(section.manifestStores, wanted, context, 'store');
+  const found = clustersOfSite(context, 'at', at);
+  const services = found?.section.services;
+  if (found !== undefined && services === undefined)
+    context.note('the inventory does not say what belongs to services (kubernetes.services)');
+  if (found === undefined || services === undefined) return [];
+  const store = chosenEntry(found.section.manifestStores, wanted, context, 'store');
   if (store === undefined) return [];
-  return clustersAt(section, at).map(([clusterName, cluster]) => {
+  return found.clusters.map(([clusterName, cluster]) => {
     const parameters: CaptureManifestsParameters = {
       clusterName,
       cluster,
@@ -171,24 +136,21 @@ const captureManifests: Expander<'captureManifests'> = ({ at, store: wanted }, c
       domain: context.inventory.domain,
       services,
     };
-    return expanded(
-      'captureManifests',
-      clusterName,
-      `Record the manifests of ${clusterName} in ${store[0]}`,
-      parameters,
-    );
+    const title = `Record the manifests of every service of ${clusterName} in the store ${store[0]}`;
+    return expanded('captureManifests', clusterName, title, parameters);
   });
 };
 
 const rehearseKubernetes: Expander<'rehearseKubernetes'> = ({ from, to }, context) => {
-  const section = sectionOf(context);
-  if (section === undefined) return [];
-  const [primary] = clustersAt(section, from);
-  const location = chosen(section.backupLocations, undefined, context, 'location');
-  const store = chosen(section.manifestStores, undefined, context, 'store');
-  if (primary === undefined || location === undefined || store === undefined) return [];
+  const primary = clustersOfSite(context, 'from', from)?.clusters[0];
+  const found = primary === undefined ? undefined : clustersOfSite(context, 'to', to);
+  if (primary === undefined || found === undefined) return [];
+  const { section, clusters } = found;
+  const location = chosenEntry(section.backupLocations, undefined, context, 'location');
+  const store = chosenEntry(section.manifestStores, undefined, context, 'store');
+  if (location === undefined || store === undefined) return [];
   const selector = serviceSelector(section);
-  return clustersAt(section, to).map(([name, cluster]) => {
+  return clusters.map(([name, cluster]) => {
     const parameters: RehearseKubernetesParameters = {
       primary: { name: primary[0], cluster: primary[1] },
       standby: { name, cluster },
@@ -207,8 +169,6 @@ const rehearseKubernetes: Expander<'rehearseKubernetes'> = ({ from, to }, contex
     );
   });
 };
-
-const none: KubernetesInventory = { clusters: {}, backupLocations: {}, manifestStores: {}, meshHosts: {} };
 
 /** The expanders of the Kubernetes kinds: one plan step per cluster, pool or host. */
 export const kubernetesExpanders: { readonly [Kind in KubernetesStepKind]: Expander<Kind> } = {

@@ -1,3 +1,4 @@
+import { leftOutSentences } from '../left-out.ts';
 import type { StepRecord } from '../run.ts';
 import { durationText, offsetText } from './format.ts';
 import type { HistoryReport } from './from-history.ts';
@@ -22,6 +23,7 @@ export function renderHtml(report: HistoryReport): string {
     clockSection(report),
     decisionSection(report),
     stepSection(report),
+    sentences('Left out of the plan', leftOutSentences(record)),
     lossSection(summary),
     sentences(
       'Skipped',

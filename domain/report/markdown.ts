@@ -1,3 +1,4 @@
+import { leftOutSentences } from '../left-out.ts';
 import type { OperatorDecision, RunRecord, StepRecord } from '../run.ts';
 import { cell, durationText, offsetText, plural, shortJson } from './format.ts';
 import { headRows } from './head.ts';
@@ -26,6 +27,7 @@ export function renderMarkdown(record: RunRecord, extra?: MarkdownExtra): string
     list('Why it ended like this', record.because ?? []),
     decisionSection(record),
     stepSection(record),
+    list('Left out of the plan', leftOutSentences(record)),
     lossSection(record, summary),
     list(
       'Skipped',

@@ -12,7 +12,12 @@ export function checkRunbook(runbook: Runbook, file: string, locate: Locate): re
   checkParameters(runbook, problems);
   // Order is judged only where every id means one step: anything else would be told twice.
   if (!checkIds(runbook, problems)) return problems.found;
-  const cycle = findCycle(runbook.steps);
+  const cycle = findCycle(
+    runbook.steps.map(({ id, needs, needsWhenGraceful = [] }) => ({
+      id,
+      needs: [...needs, ...needsWhenGraceful],
+    })),
+  );
   if (cycle !== undefined) {
     const first = runbook.steps.findIndex((step) => step.id === cycle[0]);
     problems.add(['steps', first, 'needs'], 'steps without a cycle', [...cycle, cycle[0]].join(' needs '));
@@ -65,12 +70,13 @@ function checkIds(runbook: Runbook, problems: ProblemList): boolean {
       );
     if (ids.indexOf(step.id) < index)
       problems.add(['steps', index, 'id'], 'an id of its own', `${seenText(step.id)} again`);
-    for (const [position, need] of step.needs.entries()) {
-      const place: Path = ['steps', index, 'needs', position];
-      if (need === step.id) problems.add(place, 'another step', 'the step itself');
-      else if (!ids.includes(need))
-        problems.add(place, `a step: ${oneOf([...new Set(ids)])}`, seenText(need));
-    }
+    for (const key of ['needs', 'needsWhenGraceful'] as const)
+      for (const [position, need] of (step[key] ?? []).entries()) {
+        const place: Path = ['steps', index, key, position];
+        if (need === step.id) problems.add(place, 'another step', 'the step itself');
+        else if (!ids.includes(need))
+          problems.add(place, `a step: ${oneOf([...new Set(ids)])}`, seenText(need));
+      }
   }
   return problems.found.length === before;
 }
@@ -94,7 +100,10 @@ function checkWayBack(runbook: Runbook, problems: ProblemList): void {
   const points = runbook.steps.filter(isPointOfNoReturn).map((step) => step.id);
   for (const [index, step] of runbook.steps.entries()) {
     const before = ancestorsOf(runbook.steps, step.id);
-    const isCommitted = points.some((point) => before.has(point));
+    // A step of one style only commits nobody in the other.
+    const isCommitted = runbook.steps.some(
+      (other) => before.has(other.id) && isPointOfNoReturn(other) && other.only === undefined,
+    );
     if (hasUnknownWayBack(step) && points.length > 0 && !isCommitted)
       problems.add(
         ['steps', index, 'with'],
@@ -119,7 +128,12 @@ function checkFenceBeforeOpen(runbook: Runbook, problems: ProblemList): void {
   for (const [index, step] of runbook.steps.entries()) {
     if (step.uses !== 'openUnits') continue;
     const before = ancestorsOf(runbook.steps, step.id);
-    const fences = runbook.steps.filter((other) => other.uses === 'fenceUnits' && before.has(other.id));
+    const fences = runbook.steps.filter(
+      (other) =>
+        other.uses === 'fenceUnits' &&
+        (other.only === undefined || other.only === step.only) &&
+        before.has(other.id),
+    );
     if (!fences.some((fence) => JSON.stringify(fence.with) === JSON.stringify(step.with)))
       problems.add(
         ['steps', index, 'needs'],

@@ -29,6 +29,11 @@ const stepId = z
 const common = {
   id: stepId,
   needs: z.array(stepId).default([]).describe('Steps that must have finished before this one starts.'),
+  needsWhenGraceful: z
+    .array(stepId)
+    .optional()
+    .describe('Further ones in a run that starts graceful: what a planned move has the time to wait for.'),
+  only: z.enum(styles).optional().describe('Left out of runs that start in the other style.'),
   style: z.enum(styles).optional().describe("Fixes the step's style; otherwise the run's counts."),
   title: z.string().min(1).max(120).optional().describe('A sentence for the timeline.'),
 };
@@ -42,6 +47,12 @@ const step = z.discriminatedUnion('uses', [
   z.strictObject({ ...common, uses: z.literal('approve'), with: stepWith.approve }),
   z.strictObject({ ...common, uses: z.literal('hold'), with: stepWith.hold }),
   z.strictObject({ ...common, uses: z.literal('callHook'), with: stepWith.callHook }),
+  z.strictObject({ ...common, uses: z.literal('scaleOutNodes'), with: stepWith.scaleOutNodes }),
+  z.strictObject({ ...common, uses: z.literal('restoreBackup'), with: stepWith.restoreBackup }),
+  z.strictObject({ ...common, uses: z.literal('applyManifests'), with: stepWith.applyManifests }),
+  z.strictObject({ ...common, uses: z.literal('shiftMesh'), with: stepWith.shiftMesh }),
+  z.strictObject({ ...common, uses: z.literal('captureManifests'), with: stepWith.captureManifests }),
+  z.strictObject({ ...common, uses: z.literal('rehearseKubernetes'), with: stepWith.rehearseKubernetes }),
 ]);
 
 /** runbooks/<name>.yaml */
@@ -68,6 +79,8 @@ export interface RunbookStep {
   readonly uses: RunbookStepKind;
   readonly with: Json;
   readonly needs: readonly string[];
+  readonly needsWhenGraceful?: readonly string[];
+  readonly only?: (typeof styles)[number];
   readonly style?: (typeof styles)[number];
   readonly title?: string;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { StepKindName } from '../step-kinds.ts';
 import { name, probe } from './inventory.ts';
+import { kubernetesStepWith } from './kubernetes-step-with.ts';
 
 const names = z.array(name).min(1);
 const to = name.describe('Target site.');
@@ -70,6 +71,7 @@ export const stepWith = {
       ),
     parameters: z.record(z.string().min(1).max(63), scalar).default({}),
   }),
+  ...kubernetesStepWith,
 } as const satisfies { readonly [kind in Exclude<StepKindName, 'claimEpoch'>]: z.ZodType };
 
 /** Kinds that a runbook may use; claimEpoch is the compiler's. */

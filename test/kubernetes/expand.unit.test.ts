@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ExpandContext } from '../../domain/expand-context.ts';
-import { kubernetesExpanders, serviceSelector } from '../../domain/kubernetes/expand.ts';
+import { kubernetesExpanders } from '../../domain/kubernetes/expand.ts';
+import { serviceSelector } from '../../domain/kubernetes/select-clusters.ts';
 import { kubernetesStepKinds } from '../../domain/kubernetes/step-kinds.ts';
 import { inventorySchema } from '../../domain/schema/inventory.ts';
 import { kubernetesStepWith } from '../../domain/schema/kubernetes-step-with.ts';
@@ -53,10 +54,10 @@ describe('the Kubernetes steps of a runbook', () => {
     expect(said).toEqual([]);
     expect(steps.map(({ target, title, reversibility }) => [target, title, reversibility])).toEqual([
       ['west-general', 'Scale west/general to 3 nodes', 'reversible'],
-      ['west', 'Restore west from backups', 'forward-only'],
-      ['west', 'Apply the manifests of manifests to west', 'forward-only'],
+      ['west', 'Restore what west lacks of the newest good backup in backups', 'forward-only'],
+      ['west', 'Apply the newest stored manifest of every service to west (store manifests)', 'forward-only'],
       ['west-cart.example', 'Send cart.example to shop/cart in west', 'reversible'],
-      ['east', 'Record the manifests of east in manifests', 'forward-only'],
+      ['east', 'Record the manifests of every service of east in the store manifests', 'forward-only'],
       ['west', 'Rehearse a failover of east to west', 'forward-only'],
     ]);
     expect(steps[0]?.parameters).toMatchObject({
@@ -78,7 +79,7 @@ describe('the Kubernetes steps of a runbook', () => {
         without.context,
       ),
     ).toEqual([]);
-    expect(without.said).toEqual(['the inventory has no section kubernetes: nothing to do there']);
+    expect(without.said).toEqual(['the inventory has no section kubernetes']);
     const lacking = contextFor({ ...section, manifestStores: {} });
     expect(
       kubernetesExpanders.applyManifests(
@@ -86,7 +87,7 @@ describe('the Kubernetes steps of a runbook', () => {
         lacking.context,
       ),
     ).toEqual([]);
-    expect(lacking.said).toEqual(['store: expected one of none, there is none, saw nothing']);
+    expect(lacking.said).toEqual(['the inventory has no manifest store']);
     const wrong = contextFor(section);
     const hosts = kubernetesStepWith.shiftMesh.parse({ to: 'west', hosts: ['gone.example'] });
     expect(kubernetesExpanders.shiftMesh(hosts, wrong.context)).toEqual([]);

@@ -7,7 +7,7 @@ import { loadInventory, loadRunbook } from '../../domain/schema/load.ts';
 import type { Loaded, NotLoaded } from '../../domain/schema/load.ts';
 import type { MoveUnitsParameters } from '../../domain/step-parameters.ts';
 import { atHome, homeTable } from './observations.ts';
-import { swap, validInventory, validRunbook } from './valid-texts.ts';
+import { swap, validInventory, validKubernetes, validRunbook } from './valid-texts.ts';
 
 function must<Value>(loaded: Loaded<Value> | NotLoaded): Loaded<Value> {
   if (!loaded.ok) throw new Error(loaded.problems.map((problem) => problem.message).join('\n'));
@@ -117,6 +117,74 @@ describe('site-failover', () => {
       'push/orders-rw': ['promote/orders'],
     });
     expect(plan.steps.map((step) => step.kind)).not.toContain('openUnits');
+  });
+});
+
+describe('site-failover with clusters', () => {
+  const both = `${validInventory}${validKubernetes}`;
+  const compileBoth = (style: 'graceful' | 'forced', inventory = both) =>
+    planOf(shipped('site-failover'), { ...east, style }, atHome, inventory);
+
+  test('after a loss both branches start at once, and the units open when both are done', () => {
+    const plan = compileBoth('forced');
+    expect(needs(plan)).toMatchObject({
+      'scale-out/west-general': ['claim'],
+      'restore/west': ['claim'],
+      'apply/west': ['scale-out/west-general', 'restore/west'],
+      'mesh/west-cart.example': ['apply/west'],
+      fence: ['claim'],
+      open: ['push/orders-rw', 'push/billing-rw', 'mesh/west-cart.example'],
+    });
+    expect(plan.leftOut).toEqual([
+      { id: 'record', kind: 'captureManifests', because: 'only runs that start graceful do it' },
+    ]);
+  });
+
+  test('a planned move records once more, and stops its users when the cluster is ready', () => {
+    const plan = compileBoth('graceful');
+    expect(needs(plan)).toMatchObject({
+      'record/east': ['claim'],
+      'apply/west': ['scale-out/west-general', 'restore/west', 'record/east'],
+      fence: ['mesh/west-cart.example'],
+      'promote/orders': ['fence'],
+    });
+    expect(plan.leftOut).toBeUndefined();
+  });
+
+  test('what the inventory lacks is left out, and the plan says so', () => {
+    const bare = planOf(shipped('site-failover'), { ...east, style: 'forced' });
+    expect(bare.leftOut?.map(({ id, because }) => `${id}: ${because}`)).toEqual([
+      'record: only runs that start graceful do it',
+      'scale-out: the inventory has no section kubernetes',
+      'restore: the inventory has no section kubernetes',
+      'apply: the inventory has no section kubernetes',
+      'mesh: the inventory has no section kubernetes',
+    ]);
+    expect(needs(bare)).toMatchObject({ fence: ['claim'], open: ['push/orders-rw', 'push/billing-rw'] });
+    const oneSided = swap(both, "    east: { site: east, kubeconfig: 'env:EAST' }\n", '');
+    expect(compileBoth('graceful', oneSided).leftOut).toEqual([
+      {
+        id: 'record',
+        kind: 'captureManifests',
+        because: 'no Kubernetes cluster of the inventory stands in east',
+      },
+    ]);
+    const { leftOut: _, digest, ...rest } = bare;
+    expect(planDigest(rest)).not.toBe(digest);
+  });
+
+  test('recording and rehearsing claim no epoch: they must never be in the way of a move', () => {
+    const record = { parameters: { at: 'east' } };
+    expect(needs(planOf(shipped('capture-manifests'), record, atHome, both))).toEqual({ 'record/east': [] });
+    expect(needs(planOf(shipped('kubernetes-rehearsal'), east, atHome, both))).toEqual({
+      'rehearse/west': [],
+    });
+  });
+
+  test('a runbook of which nothing is left is refused', () => {
+    expect(problemsOf(shipped('kubernetes-rehearsal'), east)).toEqual([
+      'runbook.yaml:9:3 steps: expected a step that stands for something here, saw rehearse: the inventory has no section kubernetes',
+    ]);
   });
 });
 

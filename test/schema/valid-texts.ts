@@ -54,6 +54,21 @@ hooks:
   page: { url: 'http://hooks.example/page', token: 'env:PAGE' }
 `;
 
+/** To be appended: two clusters, so that the runbooks have both of their branches. */
+export const validKubernetes = `kubernetes:
+  clusters:
+    east: { site: east, kubeconfig: 'env:EAST' }
+    west:
+      site: west
+      kubeconfig: env:WEST
+      nodePools: { general: { hook: page, nodes: 3, selector: pool=general } }
+  backupLocations:
+    backups: { endpoint: 'http://s3', bucket: velero, accessKey: env:A, secretKey: env:B, schedule: daily }
+  manifestStores: { manifests: { kind: folder, path: /var/manifests } }
+  services: { namespaces: ['shop-*'] }
+  meshHosts: { cart.example: { namespace: shop, service: cart, gateways: [istio-system/public] } }
+`;
+
 /** A runbook that passes; `steps` is replaced by tests that are about steps. */
 export const validRunbook = `version: 1
 name: move
