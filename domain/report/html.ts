@@ -1,5 +1,7 @@
 import { leftOutSentences } from '../left-out.ts';
 import type { StepRecord } from '../run.ts';
+import type { StepOutcome } from '../step.ts';
+import { changesBetween } from './changes.ts';
 import { durationText, offsetText } from './format.ts';
 import type { HistoryReport } from './from-history.ts';
 import { headRows } from './head.ts';
@@ -133,8 +135,6 @@ function evidence(step: StepRecord): string {
   if (outcome === undefined) return '';
   const durations = Object.entries(outcome.durationsMs).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   const rows = [
-    ['before', JSON.stringify(outcome.before), ''],
-    ['after', JSON.stringify(outcome.after), ''],
     ...outcome.evidence.map(({ what, value, source }) => [what, JSON.stringify(value), source]),
     ...durations.map(([name, ms]) => [`duration ${name}`, durationText(ms), '']),
   ];
@@ -147,6 +147,23 @@ function evidence(step: StepRecord): string {
   return (
     `<details><summary>${escapeHtml(`${step.id}: ${outcome.status}: ${outcome.summary}`)}</summary>` +
     `<p>${escapeHtml(`${step.title}; ${step.reversibility}; attempts: ${step.attempts}`)}</p>` +
-    `${details}${undo}${table(['What', 'Value', 'Source'], rows)}</details>`
+    `${details}${undo}${changes(outcome)}${rows.length === 0 ? '' : table(['What', 'Value', 'Source'], rows)}</details>`
+  );
+}
+
+/** What the step changed, and below it, for whoever doubts it, all that was seen. */
+function changes({ before, after }: StepOutcome): string {
+  const rows = changesBetween(before, after).map((one) => [
+    one.where,
+    JSON.stringify(one.before),
+    JSON.stringify(one.after),
+  ]);
+  const seen = [
+    ['before', JSON.stringify(before)],
+    ['after', JSON.stringify(after)],
+  ];
+  return (
+    (rows.length === 0 ? '' : table(['Changed', 'Before', 'After'], rows)) +
+    `<details><summary>all that was seen before and after</summary>${table([], seen)}</details>`
   );
 }

@@ -1,11 +1,15 @@
 import { leftOutSentences } from '../left-out.ts';
 import type { OperatorDecision, RunRecord, StepRecord } from '../run.ts';
+import type { StepOutcome } from '../step.ts';
+import { changesBetween } from './changes.ts';
 import { cell, durationText, offsetText, plural, shortJson } from './format.ts';
 import { headRows } from './head.ts';
 import { summarise } from './summary.ts';
 import type { RunSummary } from './summary.ts';
 
 const longestValue = 1_000;
+const longestChange = 300;
+const mostChanges = 40;
 
 /** What only a history knows, for the report that is made from it. */
 export interface MarkdownExtra {
@@ -110,21 +114,28 @@ function stepDetail(step: StepRecord): string {
       : [`Durations: ${durations.map(([name, ms]) => `${name} ${durationText(ms)}`).join(', ')}`]),
     ...(step.undo === undefined ? [] : [`Undo: ${step.undo.status}: ${step.undo.summary}`]),
   ];
-  const facts = [
-    ['before', outcome.before, ''] as const,
-    ['after', outcome.after, ''] as const,
-    ...outcome.evidence.map(({ what, value, source }) => [what, value, source] as const),
-  ].filter(([, value]) => value !== null);
+  const facts = outcome.evidence.map(({ what, value, source }) => [
+    what,
+    shortJson(value, longestValue),
+    source,
+  ]);
   return [
     `### ${cell(step.id)}: ${cell(step.title)}`,
     lines.map((line) => `- ${cell(line)}`).join('\n'),
-    facts.length === 0
-      ? ''
-      : markdownTable(
-          ['What', 'Value', 'Source'],
-          facts.map(([what, value, source]) => [what, shortJson(value, longestValue), source]),
-        ),
+    changeTable(outcome),
+    facts.length === 0 ? '' : markdownTable(['What', 'Value', 'Source'], facts),
   ]
     .filter((part) => part !== '')
     .join('\n\n');
+}
+
+/** What a step found before and after, as far as it differs; whole where one of them is missing. */
+function changeTable({ before, after }: StepOutcome): string {
+  const changes = changesBetween(before, after);
+  const rows = changes
+    .slice(0, mostChanges)
+    .map((one) => [one.where, shortJson(one.before, longestChange), shortJson(one.after, longestChange)]);
+  const left = changes.length - rows.length;
+  if (left > 0) rows.push([`(${left} more; all in the JSON report)`, '', '']);
+  return rows.length === 0 ? '' : markdownTable(['Changed', 'Before', 'After'], rows);
 }
