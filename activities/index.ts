@@ -14,6 +14,7 @@ import { observeTopologyWith, type ObserveTopology } from './observe-topology.ts
 import { pushDatasource } from './push-datasource.ts';
 import { verifyEndpoint } from './verify-endpoint.ts';
 import { promoteDatabase } from './promote-database.ts';
+import { readManifestStoreWith, type ReadManifestStore } from './read-manifest-store.ts';
 import { rehearseKubernetes } from './rehearse-kubernetes.ts';
 import { restoreBackup } from './restore-backup.ts';
 import { scaleOutNodes } from './scale-out-nodes.ts';
@@ -31,6 +32,7 @@ export type Activities = { readonly [kind: string]: StepActivity } & {
   readonly observeTopology: ObserveTopology;
   readonly compilePlan: CompilePlan;
   readonly describeHolder: DescribeHolder;
+  readonly readManifestStore: ReadManifestStore;
   readonly default: () => Promise<never>;
 };
 
@@ -56,6 +58,7 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
     observeTopology: observeTopologyWith(files, surroundings),
     compilePlan: compilePlanFrom(files),
     describeHolder,
+    readManifestStore: readManifestStoreWith(files, surroundings),
     default: unknownStepKind,
   } as Activities;
 }

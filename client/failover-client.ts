@@ -1,14 +1,17 @@
 import { Client, Connection } from '@temporalio/client';
 import type { ConnectionOptions } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { ManifestAnswer, ManifestQuery } from '../domain/kubernetes/manifest-query.ts';
 import type { RunCommandName, RunCommands } from '../domain/run-commands.ts';
 import type { RunRecord, RunRequest } from '../domain/run.ts';
 import { searchAttributes } from '../domain/search-attributes.ts';
 import type { RunResult } from '../workflows/messages.ts';
 import type { ClientConfig } from './config.ts';
 import { CommandFailure } from './exit-codes.ts';
+import { listSchedules, removeSchedule, setSchedule } from './schedules.ts';
+import type { ListedSchedule, RunSchedule } from './schedules.ts';
 import { translated } from './temporal-failures.ts';
-import { runWorkflowId } from './workflow-ids.ts';
+import { manifestsWorkflowId, runWorkflowId } from './workflow-ids.ts';
 
 /** How long one question to Temporal may take before it counts as not answered. */
 const requestTimeoutMs = 10_000;
@@ -39,6 +42,12 @@ export interface FailoverClient {
   /** Workers that ask for work on the task queue now. */
   pollers(): Promise<readonly string[]>;
   missingSearchAttributes(): Promise<readonly string[]>;
+  /** Has a worker read the manifest store, which only workers reach. */
+  readManifests(query: ManifestQuery): Promise<ManifestAnswer>;
+  setSchedule(schedule: RunSchedule): Promise<'created' | 'updated'>;
+  schedules(): Promise<readonly ListedSchedule[]>;
+  /** @returns whether it was there */
+  removeSchedule(name: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -65,6 +74,11 @@ export async function connectFailoverClient({ temporal }: ClientConfig): Promise
     running: () => ask('list the runs', () => listRunning(client)),
     pollers: () => ask(`ask who polls ${taskQueue}`, () => listPollers(client, namespace, taskQueue)),
     missingSearchAttributes: () => ask('ask for the search attributes', () => listMissing(client, namespace)),
+    readManifests: (query) => askStore(client, taskQueue, query),
+    setSchedule: (schedule) =>
+      ask(`set the schedule ${schedule.name}`, () => setSchedule(client, taskQueue, schedule)),
+    schedules: () => ask('list the schedules', () => listSchedules(client)),
+    removeSchedule: (name) => ask(`remove the schedule ${name}`, () => removeSchedule(client, name)),
     close: () => connection.close(),
   };
 }
@@ -83,6 +97,21 @@ async function startRun(client: Client, taskQueue: string, request: RunRequest):
     }),
   );
   return workflowId;
+}
+
+/** A store that does not answer for so long is not going to. */
+const storeTimeoutMs = 180_000;
+
+async function askStore(client: Client, taskQueue: string, query: ManifestQuery): Promise<ManifestAnswer> {
+  type ReadManifests = (query: ManifestQuery) => Promise<ManifestAnswer>;
+  return translated('read the manifest store', () =>
+    client.workflow.execute<ReadManifests>('readManifests', {
+      workflowId: manifestsWorkflowId(query, new Date()),
+      taskQueue,
+      args: [query],
+      workflowExecutionTimeout: storeTimeoutMs,
+    }),
+  );
 }
 
 async function readStatus(client: Client, id: string): Promise<RunRecord> {

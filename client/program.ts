@@ -5,13 +5,14 @@ import type { ReportOptions } from './commands/report.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { StatusOptions } from './commands/status.ts';
 import { clientEnvironment, ConfigError, readClientConfig } from './config.ts';
-import type { ClientConfig } from './config.ts';
 import { CommandFailure, exitCodes } from './exit-codes.ts';
 import type { Ending } from './exit-codes.ts';
 import { createOutput } from './output.ts';
-import type { Output } from './output.ts';
+import { addManifestVerbs } from './manifest-commands.ts';
+import type { Perform } from './perform.ts';
 import { withRequestOptions } from './request-options.ts';
 import type { RequestOptions } from './request-options.ts';
+import { addScheduleVerbs } from './schedule-commands.ts';
 
 /**
  * Verbs over the client and the files; what they mean stands in docs/cli.md. Each loads its own code when it is called:
@@ -23,7 +24,7 @@ function createProgram(end: (ending: Ending) => void): Command {
     .option('--json', 'one JSON value on standard output instead of lines')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
-  const perform = async (work: (config: ClientConfig, output: Output) => Promise<Ending>): Promise<void> => {
+  const perform: Perform = async (work) => {
     const output = createOutput(program.opts<{ json?: boolean }>().json === true);
     end(await work(readClientConfig(clientEnvironment()), output));
   };
@@ -85,6 +86,8 @@ function createProgram(end: (ending: Ending) => void): Command {
         (await import('./commands/report.ts')).report(config, id, options, output),
       ),
     );
+  addManifestVerbs(program, perform);
+  addScheduleVerbs(program, perform);
   program
     .command('doctor')
     .description('what is missing on this machine or in this inventory, and what helps')

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { ManifestQuery } from '../domain/kubernetes/manifest-query.ts';
 import type { RunRequest } from '../domain/run.ts';
 
 /**
@@ -10,6 +11,14 @@ export function runWorkflowId(
   startedAt: Date,
   random = randomBytes(3).toString('hex'),
 ): string {
-  const time = startedAt.toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
-  return [runbook, from, to, `${time}Z`, random].filter((part) => part !== undefined).join('-');
+  return [runbook, from, to, timeText(startedAt), random].filter((part) => part !== undefined).join('-');
 }
+
+/** A question to the manifest store is a workflow, too, for only workers reach the store. */
+export const manifestsWorkflowId = (
+  { ask }: ManifestQuery,
+  askedAt: Date,
+  random = randomBytes(3).toString('hex'),
+): string => ['manifests', ask, timeText(askedAt), random].join('-');
+
+const timeText = (at: Date): string => `${at.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;

@@ -1,2 +1,3 @@
 export { executePlan } from './execute-plan.ts';
+export { readManifests } from './read-manifests.ts';
 export { runRunbook } from './run-runbook.ts';

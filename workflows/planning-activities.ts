@@ -1,6 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { CompilePlan } from '../activities/compile-plan.ts';
 import type { DescribeHolder } from '../activities/describe-holder.ts';
+import type { ReadManifestStore } from '../activities/read-manifest-store.ts';
 import type { ObserveTopology } from '../activities/observe-topology.ts';
 import { activityOptions } from './activity-options.ts';
 
@@ -8,6 +9,7 @@ interface PlanningActivities {
   observeTopology: ObserveTopology;
   compilePlan: CompilePlan;
   describeHolder: DescribeHolder;
+  readManifestStore: ReadManifestStore;
 }
 
 /** Looking at every database and gateway may meet dead ones. */
@@ -24,4 +26,9 @@ export const { compilePlan } = proxyActivities<Pick<PlanningActivities, 'compile
 export const { describeHolder } = proxyActivities<Pick<PlanningActivities, 'describeHolder'>>({
   ...activityOptions('local'),
   summary: 'Find out who holds the failover domain',
+});
+
+export const { readManifestStore } = proxyActivities<Pick<PlanningActivities, 'readManifestStore'>>({
+  ...activityOptions('look'),
+  summary: 'Read the manifest store',
 });

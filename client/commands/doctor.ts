@@ -1,3 +1,4 @@
+import type { StepRecord } from '../../domain/run.ts';
 import { checkSecrets } from '../../domain/schema/secrets.ts';
 import type { ClientConfig } from '../config.ts';
 import { CommandFailure } from '../exit-codes.ts';
@@ -103,9 +104,9 @@ async function lookAtTemporal(
         'start a worker: npm run worker',
       ),
     ];
-    const move = moves.find(({ isPossible }) => isPossible);
-    const checked = pollers.length > 0 && move !== undefined ? await lookThroughPrecheck(client, move) : [];
-    return { findings: [...findings, ...checked], isReachable: true };
+    const asked = pollers.length > 0 ? worthAsking(moves) : [];
+    const checked = await Promise.all(asked.map((move) => lookThroughPrecheck(client, move)));
+    return { findings: [...findings, ...checked.flat()], isReachable: true };
   } catch (error) {
     const { message } = asFailure(error);
     return {
@@ -122,6 +123,16 @@ function asFailure(error: unknown): CommandFailure {
   throw error;
 }
 
+/** One move that would really be made, and what else looks between the same sites: a rehearsal of the clusters. */
+function worthAsking(moves: readonly PossibleMove[]): readonly PossibleMove[] {
+  const possible = moves.filter(({ isPossible }) => isPossible);
+  const move = possible.find((one) => !one.movesNothing) ?? possible[0];
+  const looks = possible.filter(
+    (one) => one.movesNothing && one !== move && one.from === move?.from && one.to === move.to,
+  );
+  return move === undefined ? [] : [move, ...looks];
+}
+
 /** Only the worker reaches the targets: a precheck of a possible move makes it look at each of them. */
 async function lookThroughPrecheck(
   client: FailoverClient,
@@ -130,13 +141,8 @@ async function lookThroughPrecheck(
   const request = { runbook, from, to, mode: 'precheck', reason: 'siteshift doctor' } as const;
   try {
     const { record } = await client.result(await client.start(request));
-    return record.steps.map(({ id, outcome }) =>
-      finding(
-        `precheck ${runbook} ${from} to ${to}, ${id}`,
-        outcome?.status === 'planned' || outcome?.status === 'already',
-        outcome?.summary ?? 'not looked at',
-        outcome?.details.join('; ') ?? 'look at the worker’s log',
-      ),
+    return record.steps.flatMap((step) =>
+      stepFindings(`precheck ${runbook} ${from} to ${to}, ${step.id}`, step),
     );
   } catch (error) {
     return [
@@ -148,4 +154,27 @@ async function lookThroughPrecheck(
       ),
     ];
   }
+}
+
+function stepFindings(what: string, { kind, outcome }: StepRecord): readonly Finding[] {
+  const rehearsed =
+    kind === 'rehearseKubernetes' ? (outcome?.before as Rehearsed | null | undefined) : undefined;
+  if (rehearsed === undefined || rehearsed === null) {
+    const isFine = outcome?.status === 'planned' || outcome?.status === 'already';
+    const remedy = outcome?.details.join('; ') ?? 'look at the worker’s log';
+    return [finding(what, isFine, outcome?.summary ?? 'not looked at', remedy)];
+  }
+  const { problems, warnings, good } = rehearsed;
+  return [
+    ...problems.map((detail) => ({ what, ok: false, detail })),
+    ...warnings.map((detail) => ({ what, ok: true, detail: `warning: ${detail}` })),
+    ...good.map((detail) => ({ what, ok: true, detail })),
+  ];
+}
+
+/** A rehearsal has many findings, each a sentence with its remedy. */
+interface Rehearsed {
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+  readonly good: readonly string[];
 }

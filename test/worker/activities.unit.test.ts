@@ -12,6 +12,7 @@ test('every step kind is an activity of the same name, but those that the workfl
     'observeTopology',
     'compilePlan',
     'describeHolder',
+    'readManifestStore',
     'default',
   ];
   expect(expected.filter((name) => !(name in activities))).toEqual([]);
