@@ -1,4 +1,3 @@
-import { DefaultLogger, type Logger, type LogEntry } from '@temporalio/worker';
 import { pino, type Logger as Pino } from 'pino';
 import type { LogLevel } from './config.ts';
 
@@ -9,14 +8,3 @@ export function createLog(level: LogLevel, redact: (text: string) => string): Pi
     { write: (line: string) => void process.stdout.write(redact(line)) },
   );
 }
-
-/** Temporal's own logger (SDK, workflows, activities and the native core), written through pino. */
-export function temporalLogger(log: Pino): Logger {
-  return new DefaultLogger('TRACE', (entry) => writeEntry(log, entry));
-}
-
-function writeEntry(log: Pino, { level, message, meta }: LogEntry): void {
-  log[pinoLevels[level]](meta ?? {}, message);
-}
-
-const pinoLevels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;

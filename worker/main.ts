@@ -3,10 +3,11 @@ import { createActivities } from '../activities/index.ts';
 import { resolveSecret } from '../activities/secrets.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { ConfigError, readWorkerConfig, workerEnvironment, type WorkerConfig } from './config.ts';
-import { createLog, temporalLogger } from './logging.ts';
+import { createLog } from './logging.ts';
 import { createRedaction } from './redaction.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { createReached } from './stop-points.ts';
+import { temporalLogger } from './temporal-logger.ts';
 
 /** How long running steps may go on after SIGTERM before they are told to stop, and before they are left to others. */
 const shutdownGraceTime = '30 seconds';

@@ -1,21 +1,8 @@
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { applyManifests } from '../activities/apply-manifests.ts';
-import { captureManifests } from '../activities/capture-manifests.ts';
-import { callHook } from '../activities/call-hook.ts';
-import { claimEpoch } from '../activities/claim-epoch.ts';
 import { runStep, type StepKind } from '../activities/define-step.ts';
-import { fenceUnits } from '../activities/fence-units.ts';
-import { openUnits } from '../activities/open-units.ts';
-import { promoteDatabase } from '../activities/promote-database.ts';
-import { rehearseKubernetes } from '../activities/rehearse-kubernetes.ts';
-import { restoreBackup } from '../activities/restore-backup.ts';
-import { scaleOutNodes } from '../activities/scale-out-nodes.ts';
-import { shiftMesh } from '../activities/shift-mesh.ts';
-import { pushDatasource } from '../activities/push-datasource.ts';
 import { resolveSecret } from '../activities/secrets.ts';
 import type { StepTools } from '../activities/tools.ts';
-import { verifyEndpoint } from '../activities/verify-endpoint.ts';
 import type { Json } from '../domain/json.ts';
 import type { StepInput, StepOutcome } from '../domain/step.ts';
 import { createLog } from './logging.ts';
@@ -35,20 +22,22 @@ const run =
   (input, tools) =>
     runStep(kind, input as StepInput<Parameters>, tools);
 
-const kinds: { readonly [kind: string]: Run } = {
-  [claimEpoch.kind]: run(claimEpoch),
-  [fenceUnits.kind]: run(fenceUnits),
-  [openUnits.kind]: run(openUnits),
-  [verifyEndpoint.kind]: run(verifyEndpoint),
-  [promoteDatabase.kind]: run(promoteDatabase),
-  [pushDatasource.kind]: run(pushDatasource),
-  [callHook.kind]: run(callHook),
-  [applyManifests.kind]: run(applyManifests),
-  [captureManifests.kind]: run(captureManifests),
-  [rehearseKubernetes.kind]: run(rehearseKubernetes),
-  [restoreBackup.kind]: run(restoreBackup),
-  [scaleOutNodes.kind]: run(scaleOutNodes),
-  [shiftMesh.kind]: run(shiftMesh),
+/** Loaded when asked for: in an emergency nobody waits for the clients of systems that the step does not touch. */
+const kinds: { readonly [kind: string]: () => Promise<Run> } = {
+  claimEpoch: async () => run((await import('../activities/claim-epoch.ts')).claimEpoch),
+  fenceUnits: async () => run((await import('../activities/fence-units.ts')).fenceUnits),
+  openUnits: async () => run((await import('../activities/open-units.ts')).openUnits),
+  verifyEndpoint: async () => run((await import('../activities/verify-endpoint.ts')).verifyEndpoint),
+  promoteDatabase: async () => run((await import('../activities/promote-database.ts')).promoteDatabase),
+  pushDatasource: async () => run((await import('../activities/push-datasource.ts')).pushDatasource),
+  callHook: async () => run((await import('../activities/call-hook.ts')).callHook),
+  applyManifests: async () => run((await import('../activities/apply-manifests.ts')).applyManifests),
+  captureManifests: async () => run((await import('../activities/capture-manifests.ts')).captureManifests),
+  rehearseKubernetes: async () =>
+    run((await import('../activities/rehearse-kubernetes.ts')).rehearseKubernetes),
+  restoreBackup: async () => run((await import('../activities/restore-backup.ts')).restoreBackup),
+  scaleOutNodes: async () => run((await import('../activities/scale-out-nodes.ts')).scaleOutNodes),
+  shiftMesh: async () => run((await import('../activities/shift-mesh.ts')).shiftMesh),
 };
 
 const redaction = createRedaction();
@@ -73,9 +62,10 @@ const tools: StepTools = {
 
 async function main(): Promise<number> {
   const [kind = '', , times] = process.argv.slice(2);
-  const step = kinds[kind];
-  if (step === undefined)
+  const load = kinds[kind];
+  if (load === undefined)
     return wrong(`step kind: expected one of ${Object.keys(kinds).join(', ')}, seen "${kind}"`);
+  const step = await load();
   const input = parseInput(await text(process.stdin));
   if (typeof input === 'string') return wrong(input);
   try {
