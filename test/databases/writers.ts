@@ -13,8 +13,13 @@ export interface Writers {
   /** Longest time between two acknowledgements of all clients together, in ms. */
   longestGapMs(): number;
   stop(): Promise<void>;
-  /** Row numbers that this node does not have although a client was told that they are safe. */
+  /**
+   * Row numbers that this node does not have although a client was told, before this was asked, that they are safe. May
+   * be asked of the primary while the clients write.
+   */
   missingOn(node: string): Promise<readonly string[]>;
+  /** Waits until the clients have been told of so many rows. */
+  reach(acknowledged: number): Promise<void>;
 }
 
 export async function startWriters(
@@ -79,14 +84,23 @@ export async function startWriters(
       }
       for (const connection of open) connection.destroy();
     },
+    reach: async (count) => {
+      const deadline = Date.now() + 60_000;
+      while (acknowledged.size < count) {
+        if (Date.now() > deadline)
+          throw new Error(`expected ${count} acknowledged rows within 60 s, seen ${acknowledged.size}`);
+        await sleep(10);
+      }
+    },
     missingOn: async (node) => {
+      const told = [...acknowledged];
       const rows = await cluster.sql(
         node,
         `SELECT client, seq FROM app.numbers WHERE client >= ${base}`,
         'application',
       );
       const there = new Set(rows.map((row) => `${Number(row['client'])}/${Number(row['seq'])}`));
-      return [...acknowledged].filter((row) => !there.has(row));
+      return told.filter((row) => !there.has(row));
     },
   };
 }
