@@ -1,22 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import type { StepInput, StepOutcome } from '../../domain/step.ts';
-import type { PromoteDatabaseParameters } from '../../domain/step-parameters.ts';
+import type { StepOutcome } from '../../domain/step.ts';
 import { cacheFolder } from '../engines/cache.ts';
 import { reservePorts } from '../process/ports.ts';
 import { openSupervisor } from '../process/supervise.ts';
 import { startCluster, type LabCluster } from '../sites/start-databases.ts';
-import type { BareInput } from './bare-switchover.ts';
+import { bareInput, stepInput, type Move } from './switchover-inputs.ts';
 import { startWritingClients, type WritingClients } from './writing-clients.ts';
 
 export interface Spread {
+  readonly p25: number;
   readonly p50: number;
+  readonly p75: number;
   readonly max: number;
 }
 export interface SwitchoverFigures {
@@ -30,6 +31,10 @@ export interface SwitchoverResult {
   readonly siteshift: SwitchoverFigures;
   /** Client gap, p50 of siteshift over p50 of the bare statements. */
   readonly ratio: number;
+  /** Median over the changes of siteshift divided by their bare neighbours: of use where the machine got slower meanwhile. */
+  readonly ratioOfPairs: number;
+  /** Load average over one minute when it began, and when it ended. */
+  readonly load: readonly [number, number];
   readonly acknowledgedWrites: number;
   readonly lostWrites: number;
 }
@@ -59,6 +64,8 @@ export async function run(args: string[]): Promise<void> {
   await benchSwitchover({ rounds, engines, ...(values.json === undefined ? {} : { json: values.json }) });
 }
 
+const WARM_UPS = 4;
+
 /** Planned switchovers of one cluster after the other, by bare statements and by the product, in alternation. */
 export async function benchSwitchover(options: {
   readonly rounds: number;
@@ -69,9 +76,9 @@ export async function benchSwitchover(options: {
   for (const engine of options.engines ?? (['mariadb', 'mysql'] as const))
     results.push(await benchEngine(engine, options.rounds));
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
-  for (const { engine, floor, siteshift, ratio, lostWrites } of results)
+  for (const { engine, floor, siteshift, ratio, ratioOfPairs, lostWrites } of results)
     console.log(
-      `${engine}: client gap p50 ${siteshift.clientGapMs.p50} ms (bare ${floor.clientGapMs.p50}), ratio ${ratio}; freeze to open p50 ${siteshift.freezeToOpenMs.p50} ms (bare ${floor.freezeToOpenMs.p50}); lost ${lostWrites}`,
+      `${engine}: client gap p50 ${siteshift.clientGapMs.p50} ms (bare ${floor.clientGapMs.p50}), ratio ${ratio}, of neighbours ${ratioOfPairs}; freeze to open p50 ${siteshift.freezeToOpenMs.p50} ms (bare ${floor.freezeToOpenMs.p50}); lost ${lostWrites}`,
     );
   return results;
 }
@@ -105,11 +112,12 @@ async function measure(cluster: LabCluster, folder: string, rounds: number): Pro
   const clients = await startWritingClients(cluster, east);
   const samples: Record<Variant, Sample[]> = { floor: [], siteshift: [] };
   let [from, to] = [east, west];
-  // A B B A: each variant goes as often there as back. The first change warms up and does not count.
+  // A B B A: each variant goes as often there as back, and slow changes of the machine hit both alike.
   const order: readonly Variant[] = ['floor', 'siteshift', 'siteshift', 'floor'];
+  const loadBefore = loadNow();
   await sleep(1_000);
-  for (let change = -2; change < 2 * rounds; change += 1) {
-    const variant = order[(change + 4) % 4] ?? 'floor';
+  for (let change = -WARM_UPS; change < 2 * rounds; change += 1) {
+    const variant = order[(change + WARM_UPS) % 4] ?? 'floor';
     const sample = await changeOver({ cluster, folder, clients, variant, from, to, epoch: 100 + change });
     if (change >= 0) samples[variant].push(sample);
     console.log(
@@ -125,22 +133,23 @@ async function measure(cluster: LabCluster, folder: string, rounds: number): Pro
     floor,
     siteshift,
     ratio: round2(siteshift.clientGapMs.p50 / floor.clientGapMs.p50),
+    ratioOfPairs: spread(
+      samples.siteshift.map(
+        ({ clientGapMs }, index) => clientGapMs / (samples.floor[index]?.clientGapMs ?? Number.NaN),
+      ),
+    ).p50,
+    load: [loadBefore, loadNow()],
     acknowledgedWrites: clients.acknowledged,
     lostWrites: await clients.lostOn(from),
   };
 }
 
-interface Change {
-  readonly cluster: LabCluster;
-  readonly folder: string;
+interface Change extends Move {
   readonly clients: WritingClients;
   readonly variant: Variant;
-  readonly from: string;
-  readonly to: string;
-  readonly epoch: number;
 }
 
-/** Both variants run in a process of their own that has been started and loaded before the clock matters. */
+/** Both variants run in a process of their own that has loaded its modules before the clock matters. */
 async function changeOver(change: Change): Promise<Sample> {
   const { variant, clients } = change;
   const script =
@@ -148,7 +157,7 @@ async function changeOver(change: Change): Promise<Sample> {
   const child = spawn(process.execPath, script, { stdio: ['pipe', 'pipe', 'inherit'] });
   const answer = text(child.stdout);
   const ended = once(child, 'exit');
-  await sleep(1_500);
+  await untilIdle(child.pid);
   const startedAt = performance.now();
   child.stdin.end(JSON.stringify(variant === 'floor' ? bareInput(change) : stepInput(change)));
   await ended;
@@ -157,6 +166,19 @@ async function changeOver(change: Change): Promise<Sample> {
   await sleep(700); // a late client would show here
   const freezeToOpenMs = variant === 'floor' ? bareResult(printed) : productResult(printed);
   return { freezeToOpenMs, clientGapMs: clients.gapBetween(startedAt, endedAt) };
+}
+
+/** Until the process has begun to wait for its input: it has used processor time, and uses no more. */
+async function untilIdle(pid: number | undefined): Promise<void> {
+  const used = () => {
+    const [, rest = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+    const fields = rest.split(' ');
+    return Number(fields[11]) + Number(fields[12]); // utime and stime, in ticks
+  };
+  for (let before = -1; before < 5 || before !== used();) {
+    before = used();
+    await sleep(400);
+  }
 }
 
 const bareResult = (printed: string): number =>
@@ -170,59 +192,6 @@ function productResult(printed: string): number {
   return frozen;
 }
 
-function bareInput({ cluster, from, to }: Change): BareInput {
-  const { admin, replication } = cluster.accounts;
-  return {
-    engine: cluster.engine,
-    from,
-    to,
-    nodes: Object.fromEntries([...cluster.nodes].map(([name, { host, port }]) => [name, { host, port }])),
-    admin,
-    replication,
-  };
-}
-
-/** Every node but `to` is marked neverPromote, so that both variants promote the same server. */
-function stepInput({ cluster, folder, from, to, epoch }: Change): StepInput<PromoteDatabaseParameters> {
-  const account = (role: 'admin' | 'replication') => {
-    const file = join(folder, `secret-${role}`);
-    writeFileSync(file, cluster.accounts[role].password, { mode: 0o600 });
-    return { user: cluster.accounts[role].user, password: `file:${file}` };
-  };
-  const site = (name: string) => cluster.nodes.get(name)?.layout.site ?? '';
-  return {
-    operation: { id: `bench/${epoch}`, domain: 'shop', epoch, reason: 'bench', by: 'bench' },
-    step: `promote/${cluster.name}`,
-    mode: 'apply',
-    style: 'graceful',
-    parameters: {
-      database: cluster.name,
-      cluster: {
-        engine: cluster.engine,
-        durability: cluster.durability,
-        ackers: 1,
-        nodes: Object.fromEntries(
-          [...cluster.nodes].map(([name, { layout, host, port }]) => [
-            name,
-            { site: layout.site, host, port, neverPromote: name !== to },
-          ]),
-        ),
-        admin: account('admin'),
-        replication: account('replication'),
-        journalSchema: 'siteshift',
-        clearSessions: 'kill',
-        freezeTimeoutMs: 5_000,
-        catchUpTimeoutMs: 60_000,
-        maxLagTransactions: 10_000,
-      },
-      primary: from,
-      toSite: site(to),
-      fromSite: site(from),
-      acceptableLossTransactions: 0,
-    },
-  };
-}
-
 function figures(samples: readonly Sample[]): SwitchoverFigures {
   return {
     freezeToOpenMs: spread(samples.map((sample) => sample.freezeToOpenMs)),
@@ -232,10 +201,15 @@ function figures(samples: readonly Sample[]): SwitchoverFigures {
 
 function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const median =
-    sorted.length % 2 === 1 ? sorted[middle] : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
-  return { p50: round2(median ?? 0), max: round2(sorted.at(-1) ?? 0) };
+  const at = (part: number) => {
+    const place = part * (sorted.length - 1);
+    const below = sorted[Math.floor(place)] ?? Number.NaN;
+    const above = sorted[Math.ceil(place)] ?? Number.NaN;
+    return round2(below + (above - below) * (place % 1));
+  };
+  return { p25: at(0.25), p50: at(0.5), p75: at(0.75), max: at(1) };
 }
+
+const loadNow = (): number => round2(loadavg()[0] ?? 0);
 
 const round2 = (value: number): number => Math.round(value * 100) / 100;
