@@ -1,5 +1,6 @@
 import { decidePromotion } from '../domain/promotion/decide-promotion.ts';
-import { ownRow, type ObservedPromotion } from '../domain/promotion/observed-promotion.ts';
+import { openingToFinish } from '../domain/promotion/interrupted.ts';
+import type { ObservedPromotion } from '../domain/promotion/observed-promotion.ts';
 import { judgePromoted } from '../domain/promotion/judge-promoted.ts';
 import type { StepInput } from '../domain/step.ts';
 import type { PromoteDatabaseParameters } from '../domain/step-parameters.ts';
@@ -15,6 +16,7 @@ import { demoteOldPrimary } from './databases/demote.ts';
 import { listDisabledEvents } from './databases/events.ts';
 import { promoteForced } from './databases/forced.ts';
 import { promoteGracefully } from './databases/graceful.ts';
+import { isFrozenByOther, openAgain } from './databases/open-again.ts';
 import { at, type Promotion } from './databases/promotion.ts';
 import { finishOpening } from './databases/take-over.ts';
 import { undoPromotion } from './databases/undo.ts';
@@ -56,7 +58,7 @@ async function observePromotion(
   inspect: boolean,
 ): Promise<ObservedPromotion> {
   const nodes = await observeNodes(sessions);
-  const reference = ownRow(nodes, input, 'opened')?.primary ?? input.parameters.primary;
+  const reference = openingToFinish(nodes, input)?.primary ?? input.parameters.primary;
   const compared = await compareWith(sessions, nodes, reference);
   const inspections: Record<string, ObservedPromotion['inspections'][string]> = {};
   if (inspect) {
@@ -92,14 +94,20 @@ async function applyPromotion(promotion: Promotion): Promise<Applied> {
   const decision = decidePromotion(observed, input);
   if (decision.kind === 'refuse') throw new StepRefused(decision.reasons);
   if (decision.kind === 'wait') throw new StepRefused(decision.for.map((what) => `waits for ${what}`));
-  const opened = ownRow(observed.nodes, input, 'opened');
+  const opened = openingToFinish(observed.nodes, input);
   if (opened !== undefined) {
-    await finishOpening(promotion, opened.primary);
+    await finishOpening(promotion, opened);
     await demoteOldPrimary(promotion, opened.primary);
     await listDisabledEvents(promotion, opened.primary);
-    promotion.details.push('went on after an interrupted attempt that had opened the journal');
+    promotion.details.push(
+      `went on where operation ${opened.operation} (epoch ${opened.epoch}) was interrupted, after it had put ${opened.primary} on record`,
+    );
     return applied(promotion, opened.primary);
   }
+  if (input.style === 'graceful' && isFrozenByOther(promotion))
+    return applyPromotion(
+      await openAgain(promotion, () => observePromotion(promotion.sessions, input, true)),
+    );
   const promoted =
     input.style === 'graceful' ? await promoteGracefully(promotion) : await promoteForced(promotion);
   await demoteOldPrimary(promotion, promoted);

@@ -56,6 +56,8 @@ export interface ObservedCluster {
   readonly primary?: string;
   readonly primarySite?: string;
   readonly primaryReachable: boolean;
+  /** Node that an earlier promotion left for `primary` without coming to its end: the same move has to be made again. */
+  readonly unfinishedFrom?: string;
   /** Why we think so, one sentence a source. */
   readonly because: readonly string[];
 }

@@ -16,7 +16,7 @@ export interface SelectedDatasource {
   readonly fromSite: string;
 }
 
-/** Databases that shall be moved to `to`, found by where their primaries were observed. */
+/** Databases that shall be moved to `to`, found by where their primaries were observed, or are being left. */
 export function selectDatabases(
   select: DatabaseSelector,
   to: string,
@@ -25,7 +25,7 @@ export function selectDatabases(
   const names = Array.isArray(select)
     ? existing(select, 'databases', context)
     : Object.keys(context.inventory.databases);
-  const selected = names.flatMap((name) => locatePrimary(name, context));
+  const selected = names.flatMap((name) => locatePrimary(name, to, context));
   if (Array.isArray(select)) return selected;
   const moving = selected.filter(({ cluster, primarySite }) =>
     'homeAt' in select
@@ -100,7 +100,8 @@ function existing(
   return names.filter((name) => known.includes(name));
 }
 
-function locatePrimary(name: string, context: ExpandContext): readonly SelectedDatabase[] {
+/** A move to `to` that an earlier operation began is made again from where it began. */
+function locatePrimary(name: string, to: string, context: ExpandContext): readonly SelectedDatabase[] {
   const cluster = context.inventory.databases[name];
   const seen = context.observed.databases[name];
   if (cluster === undefined) return [];
@@ -114,5 +115,9 @@ function locatePrimary(name: string, context: ExpandContext): readonly SelectedD
     );
     return [];
   }
+  const left = seen.unfinishedFrom;
+  const leftSite = left === undefined ? undefined : cluster.nodes[left]?.site;
+  if (site === to && left !== undefined && leftSite !== undefined && leftSite !== to)
+    return [{ name, cluster, primary: left, primarySite: leftSite }];
   return [{ name, cluster, primary: seen.primary, primarySite: site }];
 }

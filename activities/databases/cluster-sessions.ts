@@ -14,10 +14,14 @@ import { readJournal } from './journal.ts';
 import { mariadbDriver } from './mariadb.ts';
 import { mysqlDriver } from './mysql.ts';
 
-export const driverFor = (cluster: DatabaseCluster): DatabaseDriver => {
-  const accounts = { admin: cluster.admin.user, replication: cluster.replication.user };
-  return cluster.engine === 'mysql' ? mysqlDriver(accounts) : mariadbDriver(accounts);
-};
+type Accounts = { readonly admin: string; readonly replication: string };
+const drivers = {
+  mysql: mysqlDriver,
+  mariadb: mariadbDriver,
+} as const satisfies Record<DatabaseCluster['engine'], (accounts: Accounts) => DatabaseDriver>;
+
+export const driverFor = ({ engine, admin, replication }: DatabaseCluster): DatabaseDriver =>
+  drivers[engine]({ admin: admin.user, replication: replication.user });
 
 /** One dedicated session to every node that answers; the rest with the reason. */
 export interface ClusterSessions {

@@ -83,8 +83,19 @@ function dedicated(
   signal: AbortSignal,
 ): DatabaseConnection {
   // connection.destroy() of the driver lets a running statement go on; only its socket stops the waiting.
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => undefined); // of interest only to a statement that waits
   const destroy = () => {
     signal.removeEventListener('abort', destroy);
+    // The driver answers neither a statement in flight nor one that is sent to a destroyed session.
+    ended.reject(
+      new DatabaseError(
+        name,
+        'lost',
+        0,
+        `${name}: the session has been ended; its last statement is unknown`,
+      ),
+    );
     (raw as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
     raw.destroy();
   };
@@ -117,7 +128,7 @@ function dedicated(
       try {
         const answer = raw.query({ sql, values: [...values] });
         answer.catch(() => undefined); // it may still reject after silence has been declared
-        const [rows] = await Promise.race([answer, silence]);
+        const [rows] = await Promise.race([answer, silence, ended.promise]);
         if (Array.isArray(rows)) return rows as Row[];
         return [{ affectedRows: rows.affectedRows }];
       } catch (error) {

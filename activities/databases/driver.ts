@@ -113,8 +113,6 @@ export interface DatabaseDriver {
   open(connection: DatabaseConnection): Promise<void>;
   /** Takes back `admitOrchestrator`. */
   close(connection: DatabaseConnection): Promise<void>;
-  /** Whether the engine can keep a local note on a closed server. */
-  readonly keepsNotes: boolean;
 }
 
 /** Under which claim a note about received positions stands. */

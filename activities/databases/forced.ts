@@ -1,5 +1,6 @@
 import { pickSound } from '../../domain/promotion/candidates.ts';
 import { isReached } from '../../domain/promotion/facts.ts';
+import { mayBeOpen, whyMayBeOpen } from '../../domain/promotion/interrupted.ts';
 import { sourceOf } from '../../domain/promotion/find-primary.ts';
 import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { StepRefused } from '../define-step.ts';
@@ -18,7 +19,12 @@ export async function promoteForced(promotion: Promotion): Promise<string> {
     forwardOnly = true;
   };
   try {
-    const candidate = frozen === undefined ? undefined : await proveAgainst(promotion, frozen);
+    // With somebody else who may have accepted writes since, the frozen one's position proves nothing.
+    const unseen = mayBeOpen(promotion.observed.nodes, promotion.input.parameters.primary);
+    if (unseen !== undefined)
+      promotion.details.push(`${whyMayBeOpen(unseen)}; the operator vouches that it is off`);
+    const candidate =
+      frozen === undefined || unseen !== undefined ? undefined : await proveAgainst(promotion, frozen);
     if (frozen !== undefined && candidate !== undefined) {
       const position = frozen.position.last;
       await takeOver(promotion, { candidate, position, frozen, journaled: false, committing });

@@ -41,7 +41,6 @@ export const mariadbDriver = (accounts: {
   readonly replication: string;
 }): DatabaseDriver => ({
   engine: 'mariadb',
-  keepsNotes: true,
   observe: observeMariadb,
   inspect: (connection) => inspectMariadb(connection, accounts),
   position: mariadbPosition,

@@ -32,7 +32,6 @@ export const mysqlDriver = (accounts: {
   readonly replication: string;
 }): DatabaseDriver => ({
   engine: 'mysql',
-  keepsNotes: false, // super_read_only refuses every write; relay logs and their GTID set survive by themselves
   observe: observeMysql,
   inspect: (connection) => inspectMysql(connection, accounts),
   position: mysqlPosition,

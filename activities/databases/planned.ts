@@ -1,5 +1,5 @@
 import { chooseCandidate } from '../../domain/promotion/candidates.ts';
-import type { Position } from '../../domain/promotion/facts.ts';
+import { isReplica, type Position } from '../../domain/promotion/facts.ts';
 import { StepRefused } from '../define-step.ts';
 import { createJournal, journalExists, writeJournal } from './journal.ts';
 import { at, found, pollUntil, sessionTo, type Promotion } from './promotion.ts';
@@ -139,8 +139,8 @@ export async function catchUpWith(
       return `${candidate} claims the position of ${frozen.name} and lacks ${missing}: it has diverged`;
     // Detached by an earlier attempt, it may have begun its own history (the journal), after this was proven.
     const facts = observed.nodes.find((node) => node.name === candidate);
-    const detached = facts?.reachable === true && facts.server.channels.length === 0;
-    if (extra !== '' && !detached)
+    const isDetached = facts?.reachable === true && !isReplica(facts);
+    if (extra !== '' && !isDetached)
       return `${candidate} holds ${extra}, which ${frozen.name} never wrote: promoting it would make that everybody's`;
     found(promotion, 'candidate holds exactly the freeze position', position, candidate);
     return undefined;

@@ -1,4 +1,5 @@
-import { isReached } from '../../domain/promotion/facts.ts';
+import { isReached, type JournalRow } from '../../domain/promotion/facts.ts';
+import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { StepRefused } from '../define-step.ts';
 import type { DatabaseConnection } from './connection.ts';
 import { createJournal, journalExists, writeJournal } from './journal.ts';
@@ -28,23 +29,25 @@ export async function takeOver(promotion: Promotion, options: TakeOver): Promise
   const siblings = bringSiblings(promotion, options.candidate);
   // A failed sibling is judged by the ackers that are left; it must not end the process as unhandled meanwhile.
   siblings.pointed.catch(() => undefined);
-  await detach(promotion, candidate);
+  await at(promotion, 'detach-candidate', () => promotion.sessions.driver.stopReplication(candidate));
   if (semisync) await armSemiSync(promotion, candidate);
   const attached = siblings.start();
   attached.catch(() => undefined);
+  const dropped = dropSource(promotion, candidate);
+  dropped.catch(() => undefined);
   if (semisync) await awaitAckers(promotion, candidate, attached);
+  await dropped;
   await verifyFrozen(promotion, options);
   await openCandidate(promotion, candidate, options);
   await at(promotion, 'finish-siblings', () => attached);
 }
 
-async function detach(promotion: Promotion, candidate: DatabaseConnection): Promise<void> {
-  const { driver } = promotion.sessions;
-  await at(promotion, 'detach-candidate', async () => {
-    await driver.stopReplication(candidate);
-    await driver.dropReplication(candidate);
-  });
-}
+/**
+ * As late as it can be, since until then the topology itself tells an operation that comes later whom the candidate
+ * followed; but before the journal's row: who is on record there and follows nobody is the primary.
+ */
+const dropSource = (promotion: Promotion, candidate: DatabaseConnection): Promise<void> =>
+  at(promotion, 'drop-source', () => promotion.sessions.driver.dropReplication(candidate));
 
 /** Only once the applier has ended: it would wait for acknowledgements itself. */
 const armSemiSync = (promotion: Promotion, candidate: DatabaseConnection): Promise<void> =>
@@ -160,48 +163,57 @@ async function openCandidate(
   candidate: DatabaseConnection,
   options: TakeOver,
 ): Promise<void> {
-  const { input, sessions, observed, tools } = promotion;
+  const { sessions, tools } = promotion;
   const { driver, cluster } = sessions;
-  const { operation, parameters } = input;
-  await at(promotion, 'admit-journal', async () => {
-    await driver.admitOrchestrator(candidate);
-  });
-  const facts = observed.nodes.filter(isReached).find((node) => node.name === options.candidate);
-  const holder = await at(promotion, 'write-journal', async () => {
+  await at(promotion, 'admit-journal', () => driver.admitOrchestrator(candidate));
+  await at(promotion, 'write-journal', async () => {
     if (!options.journaled && !(await journalExists(candidate, cluster.journalSchema))) {
       options.committing(); // creating the table writes to the binary log, too
       await createJournal(candidate, cluster.journalSchema);
     }
     options.committing();
-    return writeJournal(candidate, cluster.journalSchema, {
-      epoch: operation.epoch,
-      phase: 'opened',
-      operation: operation.id,
-      primary: options.candidate,
-      identity: facts?.server.identity ?? '',
-      previous: parameters.primary,
-      position: options.position,
-      durability: cluster.durability,
-      at: tools.now(),
-    });
+    await recordOpening(promotion, candidate, options.position);
   });
-  if (holder !== undefined)
-    throw new StepRefused([
-      `${options.candidate} refuses: its journal holds epoch ${holder.epoch} of operation ${holder.operation}, this is epoch ${operation.epoch} of ${operation.id}`,
-    ]);
   await at(promotion, 'open', () => driver.open(candidate));
   if (options.frozen !== undefined)
     promotion.durationsMs['freezeToOpen'] = tools.now() - options.frozen.since;
   found(promotion, 'promotion position', options.position, options.candidate);
 }
 
-/** Ours is journaled: opens where a crash left it closed, and brings everybody over. */
-export async function finishOpening(promotion: Promotion, candidate: string): Promise<void> {
-  const { sessions, observed } = promotion;
+/** @throws StepRefused when the journal belongs to a later operation or to a twin */
+async function recordOpening(
+  { input, sessions, observed, tools }: Promotion,
+  promoted: DatabaseConnection,
+  position: string,
+): Promise<void> {
+  const { operation, parameters } = input;
+  const { cluster } = sessions;
+  const holder = await writeJournal(promoted, cluster.journalSchema, {
+    epoch: operation.epoch,
+    phase: 'opened',
+    operation: operation.id,
+    primary: promoted.node,
+    identity: nodeNamed(observed.nodes, promoted.node)?.server.identity ?? '',
+    previous: parameters.primary,
+    position,
+    durability: cluster.durability,
+    at: tools.now(),
+  });
+  if (holder !== undefined)
+    throw new StepRefused([
+      `${promoted.node} refuses: its journal holds epoch ${holder.epoch} of operation ${holder.operation}, this is epoch ${operation.epoch} of ${operation.id}`,
+    ]);
+}
+
+/**
+ * On record is: opens where a crash left it closed, and brings everybody over. An opening by an operation that ended
+ * too early is put on record as ours, so that everything after this step finds its own epoch.
+ */
+export async function finishOpening(promotion: Promotion, opened: JournalRow): Promise<void> {
+  const { sessions, observed, input } = promotion;
   const { driver, cluster } = sessions;
-  const connection = sessionTo(promotion, candidate);
-  const facts = observed.nodes.filter(isReached).find((node) => node.name === candidate);
-  const closed = facts?.server.writable !== true;
+  const connection = sessionTo(promotion, opened.primary);
+  const closed = nodeNamed(observed.nodes, opened.primary)?.server.writable !== true;
   const semisync = cluster.durability === 'semisync';
   if (closed) {
     // It may have been restarted in between: then it has forgotten its role, and its replicas must be counted again.
@@ -209,12 +221,16 @@ export async function finishOpening(promotion: Promotion, candidate: string): Pr
     await driver.dropReplication(connection);
     if (semisync) await armSemiSync(promotion, connection);
   }
-  const siblings = bringSiblings(promotion, candidate);
+  const siblings = bringSiblings(promotion, opened.primary);
   const attached = siblings.start();
   attached.catch(() => undefined);
-  if (closed) {
-    if (semisync) await awaitAckers(promotion, connection, attached);
-    await at(promotion, 'open', () => driver.open(connection));
+  if (semisync) await awaitAckers(promotion, connection, attached);
+  if (opened.epoch !== input.operation.epoch || opened.operation !== input.operation.id) {
+    const { last } = await driver.position(connection);
+    await at(promotion, 'admit-journal', () => driver.admitOrchestrator(connection));
+    await at(promotion, 'write-journal', () => recordOpening(promotion, connection, last));
+    found(promotion, 'went on with the opening of', opened.operation, opened.primary);
   }
+  if (closed) await at(promotion, 'open', () => driver.open(connection));
   await at(promotion, 'finish-siblings', () => attached);
 }

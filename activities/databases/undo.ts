@@ -1,3 +1,4 @@
+import { interruptedFreeze } from '../../domain/promotion/interrupted.ts';
 import { ownRow } from '../../domain/promotion/observed-promotion.ts';
 import { StepFailed, StepRefused, type Applied } from '../define-step.ts';
 import { writeJournal } from './journal.ts';
@@ -21,7 +22,10 @@ export async function undoPromotion(promotion: Promotion): Promise<Applied & { r
     throw new StepRefused(
       unseen.map((node) => `${node.name} cannot be reached, so it is not proven that it was never opened`),
     );
-  const intended = ownRow(observed.nodes, input, 'intended');
+  // Also what an operation that ended too early has left frozen: this one has claimed the domain after it.
+  const interrupted = interruptedFreeze(observed.nodes);
+  const leftFrozen = interrupted?.previous === primary ? interrupted : undefined;
+  const intended = ownRow(observed.nodes, input, 'intended') ?? leftFrozen;
   if (intended === undefined) return { summary: `${database}: nothing had been changed by this operation` };
   const old = sessionTo(promotion, primary);
   const problems = await restoreOldPrimary(promotion);
@@ -31,6 +35,7 @@ export async function undoPromotion(promotion: Promotion): Promise<Applied & { r
     ...intended,
     phase: 'undone',
     epoch: operation.epoch,
+    operation: operation.id,
     at: tools.now(),
   });
   return { summary: `${database}: ${primary} accepts writes as before`, evidence: promotion.evidence };

@@ -7,6 +7,7 @@ import {
   lossObjection,
   type LossStatement,
 } from '../../domain/promotion/guarantees.ts';
+import { isReleased } from '../../domain/promotion/facts.ts';
 import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { StepRefused } from '../define-step.ts';
 import { drain, type Chosen } from './drain.ts';
@@ -46,6 +47,7 @@ async function judgeSurvivors(
   const candidates = candidatesOf(observed.nodes, input).map((node) => node.name);
   const survivors: Survivor[] = [];
   for (const [name, total] of received.totals) {
+    const facts = nodeNamed(observed.nodes, name);
     const connection = sessionTo(promotion, name);
     const { missingCount } = await sessions.driver.receivedDifference(connection, total, received.union);
     survivors.push({
@@ -53,7 +55,7 @@ async function judgeSurvivors(
       eligible: candidates.includes(name),
       missing: missingCount,
       obstacle: obstacles.get(name) ?? '',
-      detached: nodeNamed(observed.nodes, name)?.server.channels.length === 0,
+      detached: facts !== undefined && isReleased(facts),
     });
   }
   return survivors;

@@ -1,6 +1,6 @@
 import { isReached, type NodeFacts, type ReachedNode } from './facts.ts';
 import { sourceOf } from './find-primary.ts';
-import type { ObservedPromotion, PromotionInput } from './observed-promotion.ts';
+import { ownRow, type ObservedPromotion, type PromotionInput } from './observed-promotion.ts';
 
 /** Nodes that answer in the wanted site and may be promoted at all. */
 export function candidatesOf(
@@ -44,18 +44,19 @@ export function chooseCandidate(
   )?.name;
 }
 
-/** After an interrupted attempt the one that it detached comes first. */
+/** After an interrupted attempt the one that it chose comes first. */
 export const bestOf = (verdicts: readonly CandidateVerdict[]): CandidateVerdict | undefined =>
   verdicts
     .filter((one) => one.objection === undefined)
     .sort(
-      (a, b) => Number(b.detached) - Number(a.detached) || a.behind - b.behind || (a.name < b.name ? -1 : 1),
+      (a, b) => Number(b.chosen) - Number(a.chosen) || a.behind - b.behind || (a.name < b.name ? -1 : 1),
     )[0];
 
 export interface CandidateVerdict {
   readonly name: string;
   readonly behind: number;
-  readonly detached: boolean;
+  /** By an interrupted attempt, which may have taken it out of replication. */
+  readonly chosen: boolean;
   readonly objection?: string;
 }
 
@@ -69,7 +70,8 @@ export function judgeCandidate(
   const { name, server } = node;
   const compared = observed.compared[name] ?? { behind: 0, errant: '' };
   const [channel] = server.channels;
-  const fine: CandidateVerdict = { name, behind: compared.behind, detached: channel === undefined };
+  const chosen = resuming && ownRow(observed.nodes, input, 'intended')?.primary === name;
+  const fine: CandidateVerdict = { name, behind: compared.behind, chosen };
   const objection = (text: string): CandidateVerdict => ({
     ...fine,
     objection: `${name}: ${text}`,

@@ -1,8 +1,9 @@
 import { judgeStamp } from '../operation.ts';
 import type { Decision } from '../step.ts';
 import { bestOf, candidatesOf, judgeCandidate, whyNoCandidate } from './candidates.ts';
-import { isReached, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
+import { isReached, isReplica, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
 import { judgeFence, judgeLoss, lossObjection, revocation } from './guarantees.ts';
+import { interruptedFreeze, mayBeOpen, newestOpening, openingToFinish, whyMayBeOpen } from './interrupted.ts';
 import { nodeNamed, ownRow, type ObservedPromotion, type PromotionInput } from './observed-promotion.ts';
 import { preflight } from './preflight.ts';
 import { unfinished } from './unfinished.ts';
@@ -15,7 +16,7 @@ export function decidePromotion(observed: ObservedPromotion, input: PromotionInp
   if (stale !== undefined) return refuse(stale);
   if (ownRow(nodes, input, 'undone') !== undefined)
     return refuse(`operation ${input.operation.id} has been undone at epoch ${input.operation.epoch}`);
-  const opened = ownRow(nodes, input, 'opened');
+  const opened = openingToFinish(nodes, input);
   const writable = nodes.filter(isReached).filter((node) => node.server.writable);
   if (writable.length > 1)
     return refuse(
@@ -27,6 +28,8 @@ export function decidePromotion(observed: ObservedPromotion, input: PromotionInp
     return refuse(
       `${other.name} accepts writes, while the plan expects ${input.parameters.primary} to be the primary: make a new plan`,
     );
+  const doubt = writable.length === 0 ? doubtAboutPrimary(nodes, input) : undefined;
+  if (doubt !== undefined) return refuse(doubt);
   const candidates = candidatesOf(nodes, input);
   if (candidates.length === 0)
     return refuse(
@@ -50,7 +53,23 @@ function staleReason(nodes: readonly NodeFacts[], { operation, mode }: Promotion
   return undefined;
 }
 
-/** Ours is on record: what is left is to open it (a crash in between), to bring siblings over, to demote the old one. */
+/** Nobody accepts writes, and somebody else than the plan's primary may be the one that did last. */
+function doubtAboutPrimary(nodes: readonly NodeFacts[], input: PromotionInput): string | undefined {
+  const { primary } = input.parameters;
+  const unseen = mayBeOpen(nodes, primary);
+  if (
+    unseen !== undefined &&
+    !(input.style === 'forced' && input.overrides?.['acceptUnfenced'] !== undefined)
+  )
+    return `${whyMayBeOpen(unseen)}; bring it back, or switch it off and answer acceptUnfenced to a forced promotion`;
+  const row = newestOpening(nodes);
+  const onRecord = row === undefined ? undefined : nodeNamed(nodes, row.primary);
+  if (row === undefined || onRecord === undefined || onRecord.name === primary || isReplica(onRecord))
+    return undefined;
+  return `${onRecord.name} in ${onRecord.site} is the primary on record (epoch ${row.epoch}, operation ${row.operation}) and is closed: only a move to ${onRecord.site} opens it`;
+}
+
+/** Somebody is on record: what is left is to open it (a crash in between), to bring siblings over, to demote the old one. */
 function decideAfterOpening(
   observed: ObservedPromotion,
   opened: JournalRow,
@@ -60,12 +79,24 @@ function decideAfterOpening(
   const promoted = nodeNamed(observed.nodes, opened.primary);
   if (promoted === undefined)
     return refuse(`${opened.primary} was promoted at epoch ${opened.epoch} and cannot be reached now`);
+  const isOwn = opened.epoch === operation.epoch && opened.operation === operation.id;
+  const whose = isOwn ? 'this operation' : `operation ${opened.operation}`;
   const tail = unfinished(observed, promoted, input);
-  if (tail.length > 0) return { kind: 'apply', will: tail };
-  return {
-    kind: 'already',
-    because: `${parameters.database}: ${promoted.name} is primary at epoch ${operation.epoch}, by this operation`,
-  };
+  if (tail.length === 0)
+    return {
+      kind: 'already',
+      because: `${parameters.database}: ${promoted.name} is primary at epoch ${opened.epoch}, by ${whose}`,
+    };
+  if (isOwn) return { kind: 'apply', will: tail };
+  const ahead = Object.entries(observed.compared).filter(([, { errant }]) => errant !== '');
+  if (!promoted.server.writable && ahead.length > 0 && input.overrides?.['acceptLoss'] === undefined)
+    return refuse(
+      ...ahead.map(
+        ([name, { errant }]) =>
+          `${name} holds ${errant}, which ${promoted.name} lacks, the primary on record since epoch ${opened.epoch}: a person must decide (acceptLoss gives them up)`,
+      ),
+    );
+  return { kind: 'apply', will: [`finish what ${whose} began at epoch ${opened.epoch}`, ...tail] };
 }
 
 function decideGraceful(
@@ -85,6 +116,17 @@ function decideGraceful(
   if (primary.server.channels.length > 0)
     return refuse(`${name} replicates itself, while the plan expects it to be the primary: make a new plan`);
   const frozenByUs = !primary.server.writable && ownRow(observed.nodes, input, 'intended') !== undefined;
+  const interrupted = frozenByUs ? undefined : interruptedFreeze(observed.nodes);
+  if (interrupted?.previous === name)
+    return {
+      kind: 'apply',
+      will: [
+        `open ${name} again, which operation ${interrupted.operation} froze at epoch ${interrupted.epoch} and left`,
+        `freeze ${name}`,
+        `promote one of ${candidates.map((node) => node.name).join(', ')}`,
+        `make ${name} a standby of ${database}`,
+      ],
+    };
   if (!primary.server.writable && !frozenByUs)
     return refuse(
       `${name} accepts no writes, and not because of this operation: open it again or use forced`,

@@ -95,5 +95,11 @@ export type NodeFacts = ReachedNode | LostNode;
 
 export const isReached = (node: NodeFacts): node is ReachedNode => node.reachable;
 
-/** The receiver's side of a replica; a replica with several channels is judged by each of them. */
+/** Configured to follow somebody, whether it does so now or is stopped. */
 export const isReplica = (node: ReachedNode): boolean => node.server.channels.length > 0;
+
+/** Taken out of replication: by an attempt that chose it, or by a person. */
+export const isReleased = (node: ReachedNode): boolean =>
+  node.server.channels.every(
+    ({ receiver, applier, applierErrno }) => receiver === 'off' && applier === 'off' && applierErrno === 0,
+  );

@@ -1,15 +1,7 @@
 import type { ObservedCluster } from '../plan.ts';
 import type { DatabaseCluster } from '../schema/inventory.ts';
-import { isReached, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
-
-/** The newest row that says that somebody was opened, over all journals that could be read. */
-export function newestOpening(nodes: readonly NodeFacts[]): JournalRow | undefined {
-  return nodes
-    .filter(isReached)
-    .flatMap((node) => node.journal)
-    .filter((row) => row.phase === 'opened')
-    .sort((a, b) => b.epoch - a.epoch)[0];
-}
+import { isReached, isReplica, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
+import { interruptedFreeze, newestOpening } from './interrupted.ts';
 
 /**
  * Who is the primary, from the servers themselves: the one that is writable; else, when nobody is, the one that the
@@ -23,12 +15,17 @@ export function findPrimary(
   const reached = nodes.filter(isReached);
   const writable = reached.filter((node) => node.server.writable);
   const opened = newestOpening(nodes);
-  const found = (name: string, why: string): ObservedCluster => ({
-    primary: name,
-    ...(inventory[name] === undefined ? {} : { primarySite: inventory[name].site }),
-    primaryReachable: reached.some((node) => node.name === name),
-    because: [why, ...because],
-  });
+  const frozen = interruptedFreeze(nodes);
+  const found = (name: string, why: string): ObservedCluster => {
+    const unfinishedFrom = frozen === undefined ? leftUnfinished(name, nodes, inventory) : undefined;
+    return {
+      primary: name,
+      ...(inventory[name] === undefined ? {} : { primarySite: inventory[name].site }),
+      primaryReachable: reached.some((node) => node.name === name),
+      ...(unfinishedFrom === undefined ? {} : { unfinishedFrom }),
+      because: [why, ...because],
+    };
+  };
   const [only, second] = writable;
   if (only !== undefined && second !== undefined) {
     const names = writable.map((node) => node.name).join(' and ');
@@ -38,7 +35,36 @@ export function findPrimary(
     };
   }
   if (only !== undefined) return found(only.name, `${only.name} accepts writes`);
+  if (frozen !== undefined)
+    return found(
+      frozen.previous,
+      `no node accepts writes: operation ${frozen.operation} ended at epoch ${frozen.epoch} between freezing ${frozen.previous} and opening ${frozen.primary}`,
+    );
   return followed(reached, nodes, inventory, opened, found, because);
+}
+
+/**
+ * The node that a promotion of `primary` has left without coming to its end: `primary` follows nobody and is not open
+ * yet, or the one it took over from is not made to follow. A primary that was restarted, and is closed, looks the same;
+ * it, too, waits for somebody to open it.
+ */
+function leftUnfinished(
+  primary: string,
+  nodes: readonly NodeFacts[],
+  inventory: DatabaseCluster['nodes'],
+): string | undefined {
+  const facts = nodes.find((node) => node.name === primary);
+  if (facts === undefined || !isReached(facts) || isReplica(facts)) return undefined;
+  const opened = newestOpening(nodes);
+  const previous =
+    opened?.primary === primary ? nodes.find(({ name }) => name === opened.previous) : undefined;
+  const isLeft = (node: NodeFacts) => !isReached(node) || !isReplica(node);
+  if (!facts.server.writable)
+    return (previous ?? nodes.find((node) => node.site !== facts.site && isLeft(node)))?.name;
+  const astray = nodes
+    .filter(isReached)
+    .some((node) => node.name !== primary && followToTop(node.name, nodes, inventory) !== primary);
+  return previous !== undefined && isReached(previous) && astray ? previous.name : undefined;
 }
 
 function followed(

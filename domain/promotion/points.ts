@@ -11,6 +11,7 @@ const takeOver = [
   'point-siblings',
   'arm-semi-sync',
   'start-siblings',
+  'drop-source',
   'await-ackers',
   'verify',
   'admit-journal',
