@@ -7,8 +7,8 @@ const drainMs = { graceful: 1_000, forced: 200 } as const;
 const lookEveryMs = 10;
 
 /**
- * Waits until no write that passed before the fence is still at the old units. Bounded: where other buckets of a
- * unit go on writing the count never stays at zero, and the databases' own freeze comes next in any case.
+ * Waits until no write that passed before the fence is still at the old units. Bounded, because one may hang; the
+ * databases' own freeze comes next in any case.
  */
 export async function drainWrites(
   gateways: readonly GatewayClient[],
@@ -32,7 +32,7 @@ export async function drainWrites(
       const unread = ofUnit.filter((one) => one.writes === undefined).map((one) => one.gateway.name);
       const writes = ofUnit.reduce((sum, one) => sum + (one.writes ?? 0), 0);
       return {
-        what: `writes in flight at ${unit} (buckets ${buckets} fenced)`,
+        what: `writes from before the fence in flight at ${unit} (buckets ${buckets} fenced)`,
         value: { writes, ...(unread.length === 0 ? {} : { notRead: unread }) },
         source: 'gateway agents',
       };
@@ -51,7 +51,7 @@ async function drainOne(
   for (;;) {
     let writes: number;
     try {
-      writes = await gateway.writesInFlight(unit);
+      writes = await gateway.earlierWritesInFlight(unit);
     } catch (error) {
       if (error instanceof GatewaySilent || error instanceof GatewayRejected) return undefined;
       throw error;

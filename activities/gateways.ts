@@ -21,7 +21,8 @@ export interface GatewayClient {
   promise(request: PromiseRequest): Promise<PromiseAnswer>;
   /** `notInstalled`: the rules are on its disk, the proxy is not there yet. */
   rules(rules: StampedRules): Promise<GatewayAcknowledgement | { readonly notInstalled: NotInstalled }>;
-  writesInFlight(unit: string): Promise<number>;
+  /** Writes at a unit that its present rules have not let in; all writes, where the proxy does not tell them apart. */
+  earlierWritesInFlight(unit: string): Promise<number>;
 }
 
 /** No answer, or none that says anything about the gateway's state: try again, or wait its lease out. */
@@ -113,8 +114,10 @@ function gatewayClient(name: string, base: string, agent: HttpAgent, signal: Abo
       }
       return ok(reply) as GatewayAcknowledgement;
     },
-    writesInFlight: async (unit) =>
-      (ok(await call('GET', `/v1/inflight?unit=${encodeURIComponent(unit)}`)) as InflightAnswer).writes,
+    earlierWritesInFlight: async (unit) => {
+      const answer = ok(await call('GET', `/v1/inflight?unit=${encodeURIComponent(unit)}`)) as InflightAnswer;
+      return answer.earlier ?? answer.writes;
+    },
   };
 }
 

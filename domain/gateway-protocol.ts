@@ -98,4 +98,6 @@ export interface InflightAnswer {
   readonly unit: string;
   /** Requests that are neither GET nor HEAD and have not been answered yet, over all workers. */
   readonly writes: number;
+  /** Those among them that were let in under other rules than the accepted ones; absent where the proxy does not tell. */
+  readonly earlier?: number;
 }

@@ -1,5 +1,6 @@
 import { noUnit } from '../../domain/routing.ts';
 import { writeBackend } from './proxy-keeper.ts';
+import { inFlightTable } from './worker-tables.ts';
 
 export interface HaproxyOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -54,6 +55,9 @@ export function haproxyConfig(options: HaproxyOptions): string {
     `  bind ${listen.host}:${listen.port}`,
     ...accessRules(options),
     '',
+    `backend ${inFlightTable}`,
+    '  stick-table type string len 160 size 1k expire 1h store conn_cur',
+    '',
     ...Object.entries(units).flatMap(([unit, servers]) => [
       ...backend(readBackend(unit), servers, options.checkEveryMs),
       ...backend(
@@ -96,6 +100,9 @@ function accessRules({ buckets, header, unitsMap, leaseMap }: HaproxyOptions): r
     refuse('nowhere', '!has_unit or is_nowhere'),
     refuse('fenced', '!is_read !is_open'),
     refuse('lease', '!is_read lease_over'),
+    // Counted by unit and epoch while they last: a fence waits for the writes of the rules before it and for no others.
+    '  http-request set-var(txn.admission) var(txn.unit),concat(|,txn.epoch)',
+    `  http-request track-sc0 var(txn.admission) table ${inFlightTable} if !is_read`,
     '  http-request set-header X-Unit %[var(txn.unit)]',
     '  http-request set-header X-Epoch %[var(txn.epoch)]',
     '  http-request set-header X-Bucket %[var(txn.bucket)]',

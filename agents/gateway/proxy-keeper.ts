@@ -5,7 +5,7 @@ import { noUnit, type StampedRules } from '../../domain/routing.ts';
 import { durableWrite } from './durable-write.ts';
 import { mapText } from './map-text.ts';
 import { serial } from './serial.ts';
-import type { WorkerTables } from './worker-tables.ts';
+import type { InFlight, WorkerTables } from './worker-tables.ts';
 
 /** Until when writes may pass, in both clocks of this host. */
 export interface Grant {
@@ -36,8 +36,8 @@ export interface ProxyKeeper {
   /** Like renew, with the last grant, when worker processes have come or gone. */
   noticeWorkers(accepted: () => StampedRules): Promise<void>;
   look(accepted: () => StampedRules): Promise<Seen>;
-  /** Writes in flight at a unit. */
-  inflight(unit: string): Promise<number>;
+  /** Writes in flight at a unit, and how many of them other rules than these have let in. */
+  inflight(unit: string, accepted: StampedRules): Promise<InFlight>;
   /** Units that the proxy has backends for; undefined when it has never been reached. */
   units(): readonly string[] | undefined;
 }
@@ -102,7 +102,7 @@ export function proxyKeeper(
           return { workers: [], leases: {}, units: known ?? [], proxyError };
         }
       }),
-    inflight: (unit) => tables.inflight(writeBackend(unit)),
+    inflight: (unit, { epoch }) => tables.inflight(unit, writeBackend(unit), epoch),
     units: () => known,
   };
 }

@@ -85,7 +85,8 @@ export function agentRoutes(
             `unit: expected one of ${units.join(', ')}, seen ${JSON.stringify(unit)}`,
           );
         }
-        return { gateway: config.gateway, unit, writes: await proxy.inflight(unit) };
+        const { writes, earlier } = await proxy.inflight(unit, agent.record.accepted);
+        return { gateway: config.gateway, unit, writes, ...(earlier === undefined ? {} : { earlier }) };
       },
     },
   };

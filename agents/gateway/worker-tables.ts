@@ -5,6 +5,15 @@ import { rulesDigest } from '../../domain/rules-digest.ts';
 import { chunksOf, mapEntries, parseEntries } from './map-text.ts';
 import { WorkerGone, type MasterCli } from './master-cli.ts';
 
+/** Where the proxy counts the writes in flight, by `unit|epoch` that let them in. */
+export const inFlightTable = 'in_flight';
+
+export interface InFlight {
+  readonly writes: number;
+  /** Those that were let in under other rules than these; undefined where a proxy's configuration does not count them. */
+  readonly earlier: number | undefined;
+}
+
 /** The tables inside the proxy's worker processes. */
 export interface WorkerTables {
   /** What every worker holds now. A table that is not whole, or not the accepted one, has an empty digest. */
@@ -16,8 +25,8 @@ export interface WorkerTables {
   readLeases(pid: number): Promise<ReadonlyMap<string, number>>;
   /** Names of the backends, e.g. write_east. */
   backends(): Promise<readonly string[]>;
-  /** Requests in flight at a backend, over all workers. */
-  inflight(backend: string): Promise<number>;
+  /** Writes in flight at a unit with this backend, over all workers. */
+  inflight(unit: string, backend: string, epoch: number): Promise<InFlight>;
 }
 
 export function workerTables(cli: MasterCli, files: { unitsMap: string; leaseMap: string }): WorkerTables {
@@ -76,18 +85,35 @@ export function workerTables(cli: MasterCli, files: { unitsMap: string; leaseMap
       const answer = await cli.run(pid, ['show backend']);
       return answer.split('\n').filter((line) => /^[^#\s]/.test(line));
     },
-    inflight: async (backend) => {
-      const counts = await onEveryWorker(cli, async (pid) => {
-        const answer = await cli.run(pid, [`show stat ${backend} 2 -1`]);
-        return answer
-          .split('\n')
-          .map((line) => line.split(','))
-          .filter((fields) => fields[0] === backend && fields[1] === 'BACKEND')
-          .reduce((sum, fields) => sum + Number(fields[4]), 0);
+    inflight: async (unit, backend, epoch) => {
+      const counts = await onEveryWorker(cli, async (pid): Promise<InFlight> => {
+        const answer = await cli.run(pid, [`show stat ${backend} 2 -1`, `show table ${inFlightTable}`]);
+        return { writes: sessionsAt(backend, answer), earlier: earlierThan(epoch, unit, answer) };
       });
-      return counts.reduce((sum, count) => sum + count, 0);
+      return {
+        writes: counts.reduce((sum, { writes }) => sum + writes, 0),
+        earlier: counts.every(({ earlier }) => earlier !== undefined)
+          ? counts.reduce((sum, { earlier = 0 }) => sum + earlier, 0)
+          : undefined,
+      };
     },
   };
+}
+
+/** Of `show stat`: requests that a backend has not answered yet. */
+const sessionsAt = (backend: string, answer: string): number =>
+  answer
+    .split('\n')
+    .map((line) => line.split(','))
+    .filter((fields) => fields[0] === backend && fields[1] === 'BACKEND')
+    .reduce((sum, fields) => sum + Number(fields[4]), 0);
+
+/** Of `show table`: lines "0xADDRESS: key=unit|epoch use=1 exp=… conn_cur=1". */
+function earlierThan(epoch: number, unit: string, answer: string): number | undefined {
+  if (!answer.includes(`# table: ${inFlightTable},`)) return undefined;
+  return [...answer.matchAll(/ key=(\S+)\|(\d+) .*conn_cur=(\d+)/g)]
+    .filter(([, ofUnit, admittedUnder]) => ofUnit === unit && Number(admittedUnder) !== epoch)
+    .reduce((sum, [, , , count]) => sum + Number(count), 0);
 }
 
 /** What a worker's own dump says. The digest covers more than the table, so it is recomputed over what was read. */

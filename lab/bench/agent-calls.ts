@@ -43,7 +43,7 @@ export async function enforceEverywhere(gateways: readonly LabGateway[], rules: 
   }
 }
 
-/** Until no write of this unit is in flight at any gateway, or the time is up. */
+/** Until no write of this unit from before the fence is in flight at any gateway, or the time is up. */
 export async function drainEverywhere(
   gateways: readonly LabGateway[],
   unit: string,
@@ -54,7 +54,8 @@ export async function drainEverywhere(
     const counts = await Promise.all(
       gateways.map(async (gateway) => {
         const response = await fetch(`${gateway.agentUrl}/v1/inflight?unit=${unit}`);
-        return ((await response.json()) as InflightAnswer).writes;
+        const { earlier, writes } = (await response.json()) as InflightAnswer;
+        return earlier ?? writes;
       }),
     );
     const writes = counts.reduce((sum, count) => sum + count, 0);

@@ -8,7 +8,9 @@ import { verifyEndpoint } from '../../activities/verify-endpoint.ts';
 import type { RoutingTable } from '../../domain/routing.ts';
 import { stateOf } from '../../lab/bench/access-layer.ts';
 import { startLayer, type TestLayer } from './start-layer.ts';
+import { startMove } from './move.ts';
 import { gatewayParameters, operation, stepInput, stepTools } from './step-tools.ts';
+import { movedUser, otherUser } from './users.ts';
 
 let layer: TestLayer;
 beforeAll(async () => {
@@ -131,4 +133,38 @@ test('a fence is undone by a fence and an opening of its own', async () => {
   expect(await runStep(fenceUnits, stepInput('fence', ours, move), tools)).toMatchObject({
     status: 'refused',
   });
+});
+
+test('a fence waits for the writes from before it, and for none of the buckets that stay', async () => {
+  const [gateway] = layer.gateways;
+  if (gateway === undefined) throw new Error('no gateway');
+  const write = async (user: string, holdMs: number) => {
+    const headers = { 'x-user-id': user, 'x-hold-ms': String(holdMs) };
+    const response = await fetch(gateway.endpoint, { method: 'POST', headers });
+    await response.text();
+    return response.status;
+  };
+  const inFlight = async () => {
+    const response = await fetch(`${gateway.agentUrl}/v1/inflight?unit=west`);
+    return (await response.json()) as { writes: number; earlier: number };
+  };
+  const move = await startMove(layer, 'run-3', 'east');
+  const ending = new AbortController();
+  const staying = Array.from({ length: 4 }, async () => {
+    while (!ending.signal.aborted) await write(otherUser, 150);
+  });
+  const held: number[] = [];
+  const moving = write(movedUser, 300).then((status) => held.push(status));
+  while ((await inFlight()).writes < 5) await new Promise((resolve) => setTimeout(resolve, 5));
+
+  const fenced = await move.fence();
+  expect(held).toEqual([200]); // it was let in before the fence, and the fence has waited for it
+  expect(await inFlight()).toMatchObject({ earlier: 0 });
+  const fact = fenced.evidence.find(({ what }) => what.startsWith('writes from before the fence'));
+  expect(fact).toMatchObject({ what: expect.stringContaining('at west') as string, value: { writes: 0 } });
+  expect((await inFlight()).writes).toBeGreaterThan(0); // those that stay have never stopped
+  expect(await write(movedUser, 0)).toBe(503);
+  ending.abort();
+  await Promise.all([moving, ...staying]);
+  expect(await move.open()).toMatchObject({ status: 'done' });
 });
