@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -20,6 +20,9 @@ const domain = 'shop';
 const buckets = 100;
 const movedBuckets = 60;
 const betweenRoundsMs = 200;
+const offeredPerSecond = 3_000;
+/** Below this share of what was offered the figures are those of a lighter load. */
+const reachedShare = 0.95;
 
 interface Flip {
   readonly fenceMs: number;
@@ -41,6 +44,7 @@ export async function run(args: string[]): Promise<void> {
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`${usage}: --rounds expects a whole number above 0, seen "${values.rounds}"`);
 
+  const [loadBefore = 0] = loadavg();
   const folder = mkdtempSync(join(tmpdir(), 'flip-'));
   const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
   const ports = reservePorts(cacheFolder());
@@ -57,8 +61,8 @@ export async function run(args: string[]): Promise<void> {
     await waitUntilServing(layer.gateways, 1);
     const load = startLoad({
       endpoints: layer.gateways.map((gateway) => gateway.endpoint),
-      connections: 60,
-      thinkMs: 18,
+      connections: 120,
+      requestsPerSecond: offeredPerSecond,
       users: 3_000,
     });
     await waitUntilWritten(layer);
@@ -69,7 +73,7 @@ export async function run(args: string[]): Promise<void> {
     }
     const loaded = await load.end();
     await Promise.all(Object.values(layer.units).map((unit) => unit.process.stop()));
-    report(judge(layer, flips, loaded), values.json);
+    report(judge(layer, flips, loaded, loadBefore), values.json);
   } finally {
     await supervisor.close();
     ports.release();
@@ -91,8 +95,7 @@ async function flip(layer: AccessLayer, round: number): Promise<Flip> {
   const fence = fencedTable(table(from), table(to));
   await enforceEverywhere(layer.gateways, stampRules({ ...base, epoch, table: fence }));
   const fencedAt = performance.now();
-  // Where the unit keeps buckets of its own its writes never end: the fenced ones have long been answered by then.
-  await drainEverywhere(layer.gateways, from, 200);
+  await drainEverywhere(layer.gateways, from, 1_000);
   const drainedAt = performance.now();
   await enforceEverywhere(layer.gateways, stampRules({ ...base, epoch: epoch + 1, table: table(to) }));
   return {
@@ -139,7 +142,13 @@ interface Result {
   readonly accepted: number;
   /** 503s that were not the fence's, and answers of another kind. */
   readonly otherRefusals: number;
-  readonly requestsPerSecond: number;
+  readonly offeredPerSecond: number;
+  readonly reachedPerSecond: number;
+  /** Whether the load was really there; otherwise the machine was too busy for these figures to say much. */
+  readonly isLoadReached: boolean;
+  /** From the moment in which a write was due, refused ones included. */
+  readonly latencyMs: LoadResult['latencyMs'];
+  readonly loadBefore: number;
   /** Between the last write of a moved bucket at the old unit and the first one of any moved bucket at the new. */
   readonly gapMs: Spread;
   readonly fenceMs: Spread;
@@ -154,7 +163,7 @@ interface Spread {
 
 type UnitWrite = Omit<CommittedWrite, 'datasource'> & { readonly sentTo: string };
 
-function judge(layer: AccessLayer, flips: readonly Flip[], loaded: LoadResult): Result {
+function judge(layer: AccessLayer, flips: readonly Flip[], loaded: LoadResult, loadBefore: number): Result {
   const writes = Object.values(layer.units)
     .flatMap(({ logFile }) => readFileSync(logFile, 'utf8').split('\n'))
     .filter((line) => line !== '')
@@ -189,7 +198,11 @@ function judge(layer: AccessLayer, flips: readonly Flip[], loaded: LoadResult): 
     requests: loaded.requests,
     accepted: loaded.accepted,
     otherRefusals: loaded.refused + loaded.otherStatus,
-    requestsPerSecond: Math.round(loaded.requests / loaded.seconds),
+    offeredPerSecond,
+    reachedPerSecond: Math.round(loaded.requests / loaded.seconds),
+    isLoadReached: loaded.requests / loaded.seconds >= offeredPerSecond * reachedShare,
+    latencyMs: loaded.latencyMs,
+    loadBefore,
     gapMs: spread(gaps),
     fenceMs: spread(flips.map((one) => one.fenceMs)),
     drainMs: spread(flips.map((one) => one.drainMs)),
@@ -207,6 +220,11 @@ function spread(values: readonly number[]): Spread {
 function report(result: Result, file: string | undefined): void {
   console.log(JSON.stringify(result, null, 2));
   if (file !== undefined) writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+  if (!result.isLoadReached) {
+    console.error(
+      `flip: ${result.reachedPerSecond} of ${offeredPerSecond} requests/s were reached: the machine is too busy for these figures`,
+    );
+  }
   if (result.misrouted === 0 && result.connectionErrors === 0) return;
   console.error(
     `flip: expected 0 misrouted writes and 0 connection errors, seen ${result.misrouted} and ${result.connectionErrors}`,

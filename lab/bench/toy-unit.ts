@@ -27,7 +27,7 @@ const server = createServer((request, response) => {
             })}\n`,
           );
         }
-        response.writeHead(200, { 'content-type': 'text/plain' });
+        response.writeHead(200, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(unit) });
         response.end(unit);
       },
       Number(headers['x-hold-ms'] ?? 0),
