@@ -11,8 +11,10 @@ export interface CollectorClient {
   readonly name: string;
   /** Hears acknowledgements of one epoch until the signal fires; connects again for ever. */
   listen(ask: ListenAsk): Promise<void>;
-  /** Hands a document to those of `to` that are connected. @returns how many it reached */
-  hand(document: DatasourceDocument, to: readonly string[]): Promise<number>;
+  /** Opens the connection that `hand` will use; the one of `listen` is busy for ever. */
+  connect(): Promise<void>;
+  /** Hands a document to those of `to` that are connected, to all of them without it. @returns how many it reached */
+  hand(document: DatasourceDocument, to: readonly string[] | undefined): Promise<number>;
 }
 
 export interface ListenAsk {
@@ -20,6 +22,8 @@ export interface ListenAsk {
   readonly epoch: number;
   readonly signal: AbortSignal;
   heard(acknowledgements: readonly Acknowledgement[]): void;
+  /** Of whom nothing more needs to be heard: every consumer tells every collector. */
+  isSettled(consumer: unknown): boolean;
 }
 
 export function collectorClient(name: string, collector: Collector, tools: StepTools): CollectorClient {
@@ -27,7 +31,8 @@ export function collectorClient(name: string, collector: Collector, tools: StepT
   const headers = async (): Promise<{ readonly [name: string]: string }> =>
     collector.token === undefined ? {} : { authorization: `Bearer ${await tools.secret(collector.token)}` };
 
-  const ask = async ({ datasource, epoch, signal }: ListenAsk, boot: string, since: number) => {
+  const ask = async (listening: ListenAsk, boot: string, since: number) => {
+    const { datasource, epoch, signal } = listening;
     const query = { datasource, epoch: String(epoch), since: String(since), waitMs: String(pollMs) };
     const fields = new URLSearchParams(boot === '' ? query : { ...query, boot }).toString();
     const url = `${base}/v1/acknowledgements?${fields}`;
@@ -40,7 +45,7 @@ export function collectorClient(name: string, collector: Collector, tools: StepT
     } as const;
     const answer = await callHttp(request);
     if (answer.status !== 200) throw refusal(base, answer.status, answer.text);
-    return batchOf(answer.text);
+    return batchOf(answer.text, listening);
   };
 
   return {
@@ -62,6 +67,15 @@ export function collectorClient(name: string, collector: Collector, tools: StepT
         }
       }
     },
+    connect: async () => {
+      const request = {
+        method: 'GET',
+        url: `${base}/v1/health`,
+        timeoutMs: 2_000,
+        signal: tools.signal,
+      } as const;
+      await callHttp(request);
+    },
     hand: async (document, to) => {
       const answer = await callHttp({
         method: 'POST',
@@ -78,12 +92,15 @@ export function collectorClient(name: string, collector: Collector, tools: StepT
 }
 
 /** A collector that sends rubbish is treated like one that does not answer. */
-function batchOf(text: string) {
+function batchOf(text: string, listening: ListenAsk) {
   const { bootId, sequence, acknowledgements } = jsonObject(text);
   if (typeof bootId !== 'string' || typeof sequence !== 'number' || !Array.isArray(acknowledgements)) {
     throw new MalformedMessage('batch: expected bootId, sequence and acknowledgements');
   }
-  return { boot: bootId, sequence, acknowledgements: acknowledgements.map(checkAcknowledgement) };
+  const news = acknowledgements.filter(
+    (one: unknown) => !listening.isSettled((one as Partial<Acknowledgement>)?.consumer),
+  );
+  return { boot: bootId, sequence, acknowledgements: news.map(checkAcknowledgement) };
 }
 
 function refusal(base: string, status: number, text: string): Error {

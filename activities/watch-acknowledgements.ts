@@ -31,16 +31,19 @@ export class AcknowledgementWatch {
   readonly #signal: AbortSignal;
   #wake: () => void = () => undefined;
   #handed = 0;
+  #handedAt: number | undefined;
 
   constructor(watched: Watched) {
     this.#watched = watched;
     this.#signal = AbortSignal.any([watched.tools.signal, this.#stopped.signal]);
     const { collectors, document, tally, tools } = watched;
     for (const collector of collectors) {
+      collector.connect().catch(() => undefined); // listening tells the same trouble, again and again
       void collector.listen({
         datasource: document.datasource,
         epoch: document.epoch,
         signal: this.#signal,
+        isSettled: (consumer) => tally.hasAcknowledged(consumer),
         heard: (acknowledgements) => {
           for (const one of acknowledgements) tally.hear(one, tools.now());
           this.#wake();
@@ -52,6 +55,11 @@ export class AcknowledgementWatch {
   /** Documents that were handed over directly. */
   get handed(): number {
     return this.#handed;
+  }
+
+  /** When a collector had passed the document on for the first time, ms since 1970. */
+  get handedAt(): number | undefined {
+    return this.#handedAt;
   }
 
   stop(): void {
@@ -94,7 +102,8 @@ export class AcknowledgementWatch {
       tools.signal.throwIfAborted();
       if (now >= handAt) {
         handAt = now + (handAgainMs[turn] ?? 1_000);
-        void this.#hand(edition, [...state.missing, ...state.excused], turn);
+        const silent = [...state.missing, ...state.excused];
+        void this.#hand(edition, turn === 0 && state.acknowledged === 0 ? undefined : silent, turn);
         turn += 1;
       }
       if (now >= registryAt) {
@@ -107,9 +116,9 @@ export class AcknowledgementWatch {
   }
 
   /** One collector is enough at first: consumers are connected to all, and each would hand the same over. */
-  async #hand(document: DatasourceDocument, to: readonly string[], turn: number): Promise<void> {
+  async #hand(document: DatasourceDocument, to: readonly string[] | undefined, turn: number): Promise<void> {
     const { collectors } = this.#watched;
-    if (to.length === 0) return;
+    if (to?.length === 0) return;
     if (turn === 0) {
       for (const collector of collectors) if (await this.#handBy(collector, document, to)) return;
     } else await Promise.all(collectors.map((collector) => this.#handBy(collector, document, to)));
@@ -118,12 +127,13 @@ export class AcknowledgementWatch {
   async #handBy(
     collector: CollectorClient,
     document: DatasourceDocument,
-    to: readonly string[],
+    to: readonly string[] | undefined,
   ): Promise<boolean> {
     const { tools } = this.#watched;
     try {
       const handed = await collector.hand(document, to);
       this.#handed += handed;
+      if (handed > 0) this.#handedAt ??= tools.now();
       return handed > 0;
     } catch (error) {
       tools.log.debug({ collector: collector.name, error: textOf(error) }, 'collector hands nothing over');

@@ -57,6 +57,10 @@ export class AcknowledgementTally {
     }
   }
 
+  hasAcknowledged(consumer: unknown): boolean {
+    return typeof consumer === 'string' && this.#acknowledgedAt.has(consumer);
+  }
+
   /** ms since 1970, of everyone who acknowledged. */
   get times(): readonly number[] {
     return [...this.#acknowledgedAt.values()];

@@ -3,7 +3,7 @@ import type { Acknowledgement, DatasourceDocument } from '../../domain/datasourc
 import { judgeStamp } from '../../domain/operation.ts';
 
 /** Acknowledgements that arrive within this time travel to the orchestrator in one answer. */
-const gatherMs = 20;
+const gatherMs = 5;
 /** Consumers remembered per datasource; the ones that were silent longest are forgotten first. */
 const maxConsumers = 20_000;
 

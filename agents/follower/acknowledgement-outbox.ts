@@ -4,8 +4,8 @@ import { callHttp, keepConnections, type HttpConnections } from './http-client.t
 import type { FollowerLog } from './options.ts';
 
 const perMessage = 1_000;
-/** Those that come in the same moment go together: messages cost more than the wait. */
-const gatherMs = 20;
+/** Those that come in the same moment go together: as long as more keep coming, and no longer than this. */
+const [quietMs, gatherMs] = [4, 100];
 
 /** Acknowledgements of all followers in this process for one collector. What gathers during one message goes with the next. */
 export class AcknowledgementOutbox {
@@ -15,6 +15,7 @@ export class AcknowledgementOutbox {
   readonly #connections: HttpConnections;
   readonly #closed = new AbortController();
   readonly #waiting = new Map<string, Acknowledgement>();
+  #pushed = 0;
   #sending: Promise<void> | undefined;
 
   constructor(url: string, headers: { readonly [name: string]: string }, log: FollowerLog) {
@@ -26,6 +27,7 @@ export class AcknowledgementOutbox {
 
   /** Only the latest of each consumer is of interest. */
   push(acknowledgement: Acknowledgement): void {
+    this.#pushed += 1;
     this.#waiting.set(`${acknowledgement.datasource}\n${acknowledgement.consumer}`, acknowledgement);
     if (this.#sending !== undefined || this.#closed.signal.aborted) return;
     this.#sending = this.#sendAll().finally(() => {
@@ -41,7 +43,7 @@ export class AcknowledgementOutbox {
   async #sendAll(): Promise<void> {
     const backOff = new BackOff(this.#closed.signal, 50, 1_000);
     while (this.#waiting.size > 0 && !this.#closed.signal.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, gatherMs));
+      await this.#gather();
       const batch = [...this.#waiting].slice(0, perMessage);
       try {
         await this.#send(batch.map(([, acknowledgement]) => acknowledgement));
@@ -51,6 +53,14 @@ export class AcknowledgementOutbox {
         this.#log.debug({ url: this.#url, error: String(error) }, 'acknowledging failed; trying again');
         await backOff.wait();
       }
+    }
+  }
+
+  async #gather(): Promise<void> {
+    const until = performance.now() + gatherMs;
+    for (let before = -1; before !== this.#pushed && performance.now() < until;) {
+      before = this.#pushed;
+      await new Promise((resolve) => setTimeout(resolve, quietMs));
     }
   }
 

@@ -178,9 +178,9 @@ export class Follower {
     void this.#drainLater(old);
   }
 
-  /** Where many followers share a process, not all in the moment of the switch. */
+  /** Where many followers share a process, not all at once and none in the moment of the switch. */
   async #drainLater(old: PoolGeneration): Promise<void> {
-    await sleep(Math.random() * Math.min(1_000, followersHere * 5));
+    await sleep((0.3 + 0.7 * Math.random()) * Math.min(1_000, followersHere * 5));
     const cut = await old.drain(this.#limits.drainMs);
     if (cut > 0) {
       this.#log.warn({ cut, primary: old.document.primary }, 'connections were cut after the drain time');

@@ -48,7 +48,7 @@ export class PoolGeneration {
     }
   }
 
-  /** A newer document about the same server: its connections stay, and are all proven again. */
+  /** Proves the server by one of its connections; a newer document about the same server keeps the others. */
   async prove(document: DatasourceDocument, withinMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {

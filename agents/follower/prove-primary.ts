@@ -1,3 +1,4 @@
+import type { Connection } from 'mysql2';
 import type { PoolConnection } from 'mysql2/promise';
 import type { DatasourceDocument } from '../../domain/datasource.ts';
 
@@ -17,8 +18,15 @@ export async function askServer(
   connection: PoolConnection,
   engine: DatasourceDocument['engine'],
 ): Promise<{ readonly identity: string; readonly closed: string }> {
-  const [rows] = await connection.query(questions[engine]);
-  const { identity, closed } = (rows as readonly Answer[])[0] ?? {};
+  // By the connection underneath: a promise of mysql2 records a stack, which costs as much as the question itself.
+  const plain = connection.connection as unknown as Connection;
+  const rows = await new Promise<readonly Answer[]>((resolve, reject) => {
+    plain.query(questions[engine], (error, found) => {
+      if (error === null) resolve(found as readonly Answer[]);
+      else reject(error);
+    });
+  });
+  const { identity, closed } = rows[0] ?? {};
   return { identity: String(identity), closed: String(closed) };
 }
 

@@ -55,6 +55,7 @@ export async function startPrimaries(options: RigOptions): Promise<ReadonlyMap<s
       serverId: 11 + index,
       // Also sets the length of its accept queue: a thousand consumers come in the same moment.
       maxConnections: consumers * 2 + 3_000,
+      threads: 4,
     });
     await prepareServer(server, { accounts, schema: 'shop' });
     servers.set(site, server);

@@ -19,7 +19,13 @@ interface Figures {
 interface TargetResult {
   readonly target: string;
   readonly consumers: number;
+  /** Counted ones, after those that only warm up. */
   readonly rounds: number;
+  readonly warmUpRounds: number;
+  /** Which ways documents go to consumers and acknowledgements come back. */
+  readonly ways: 'center and collectors' | 'center alone';
+  /** From the beginning of the publish until the center has taken it. */
+  readonly publish: Figures;
   /** The new primary was proven and the pool swapped, at the consumer. */
   readonly applied: Figures;
   /** The same in the first round, which is not counted: every consumer opens its very first connection. */
@@ -31,6 +37,8 @@ interface TargetResult {
   /** Consumers that the document reached first by the collectors' direct channel. */
   readonly directly: number;
 }
+
+type Target = keyof typeof targets;
 
 /** center-only: no collectors in the step, so no direct channel, and the registry alone acknowledges. cold: no warm standbys. */
 const targets = {
@@ -49,15 +57,22 @@ export async function run(args: string[]): Promise<void> {
     options: {
       consumers: { type: 'string', default: '1000' },
       rounds: { type: 'string', default: '5' },
+      warmup: { type: 'string', default: '3' },
       processes: { type: 'string', default: '4' },
       targets: { type: 'string', default: Object.keys(targets).join(',') },
       json: { type: 'string' },
     },
   });
-  const [consumers, rounds, processes] = [values.consumers, values.rounds, values.processes].map(wholeNumber);
-  const wanted = Object.entries(targets).filter(([target]) => values.targets.split(',').includes(target));
+  const [consumers = 0, rounds = 0, processes = 0, warmUp = 0] = [
+    values.consumers,
+    values.rounds,
+    values.processes,
+    values.warmup,
+  ].map(wholeNumber);
+  const names = Object.keys(targets) as Target[];
+  const wanted = names.filter((target) => values.targets.split(',').includes(target));
   if (wanted.length === 0) {
-    throw new Error(`--targets: expected some of ${Object.keys(targets).join(',')}, seen ${values.targets}`);
+    throw new Error(`--targets: expected some of ${names.join(',')}, seen ${values.targets}`);
   }
   const [load = 0] = loadavg();
   const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
@@ -69,18 +84,19 @@ export async function run(args: string[]): Promise<void> {
     ports,
     folder,
     say: console.log,
-    consumers: consumers ?? 0,
-    processes: processes ?? 0,
+    consumers,
+    processes,
   };
   try {
     const servers = await startPrimaries(options);
     const centers = new Map<string, Awaited<ReturnType<typeof startCenter>>>();
     const results: TargetResult[] = [];
-    for (const [target, { kind, ...how }] of wanted) {
+    for (const target of wanted) {
+      const { kind, ...how } = targets[target];
       const center = centers.get(kind) ?? (await startCenter(kind, options));
       centers.set(kind, center);
       const rig = await startRig(target, center, servers, { ...options, ...how });
-      results.push(await measure(target, rig, options.consumers, rounds ?? 0));
+      results.push(await measure(target, rig, { consumers, rounds, warmUp }));
       await rig.end();
     }
     report(results, load, values.json);
@@ -97,9 +113,18 @@ function wholeNumber(value: string): number {
   throw new Error(`expected a whole number from 1 to 10000, seen ${value}`);
 }
 
-async function measure(target: string, rig: Rig, consumers: number, rounds: number): Promise<TargetResult> {
-  const warmUp = await rig.round();
-  if (warmUp.outcome.status !== 'done') throw new Error(`${target}: ${warmUp.outcome.summary}`);
+async function measure(
+  target: Target,
+  rig: Rig,
+  { consumers, rounds, warmUp }: { consumers: number; rounds: number; warmUp: number },
+): Promise<TargetResult> {
+  const first = await rig.round();
+  if (first.outcome.status !== 'done') throw new Error(`${target}: ${first.outcome.summary}`);
+  for (let round = 1; round < warmUp; round += 1) {
+    const { outcome } = await rig.round();
+    if (outcome.status !== 'done') throw new Error(`${target}: ${outcome.summary}`);
+  }
+  const publish: number[] = [];
   const applied: number[] = [];
   const acknowledged: number[] = [];
   let [missing, directly] = [0, 0];
@@ -108,21 +133,25 @@ async function measure(target: string, rig: Rig, consumers: number, rounds: numb
     const { distribution } = acknowledgementsOf(outcome);
     const times = appliedAfter({ outcome, events });
     const inTime = times.filter((ms) => ms <= 3_000);
+    publish.push(outcome.durationsMs['publish'] ?? Number.NaN);
     applied.push(...inTime);
     acknowledged.push(...distribution.flatMap(([ms, count]) => Array.from({ length: count }, () => ms)));
     missing += consumers - inTime.length;
     directly += events.filter(({ via }) => via === 'collector').length;
     console.log(
-      `${target} ${round}/${rounds}: published after ${outcome.durationsMs['publish'] ?? 0} ms, applied ${text(figures(inTime))}; ${outcome.summary}`,
+      `${target} ${round}/${rounds}: published after ${outcome.durationsMs['publish'] ?? 0} ms, handed after ${outcome.durationsMs['handed'] ?? '-'} ms, applied ${text(figures(inTime))}; ${outcome.summary}`,
     );
   }
   return {
     target,
     consumers,
     rounds,
+    warmUpRounds: warmUp,
+    ways: targets[target].useCollectors ? 'center and collectors' : 'center alone',
+    publish: figures(publish),
     missing,
     directly,
-    firstRound: figures(appliedAfter(warmUp)),
+    firstRound: figures(appliedAfter(first)),
     applied: figures(applied),
     acknowledged: figures(acknowledged),
   };
@@ -153,8 +182,10 @@ const text = ({ p50, p99, p9999, max }: Figures) => `p50 ${p50}, p99 ${p99}, p99
 
 function report(results: readonly TargetResult[], load: number, file: string | undefined): void {
   for (const result of results) {
-    const { target, consumers, rounds, applied, acknowledged, firstRound, missing, directly } = result;
-    console.log(`\n${target}: ${consumers} consumers, ${rounds} rounds`);
+    const { target, consumers, rounds, ways, publish, applied, acknowledged, firstRound, missing, directly } =
+      result;
+    console.log(`\n${target}: ${consumers} consumers, ${rounds} rounds, by ${ways}`);
+    console.log(`  taken by the center      ${text(publish)}`);
     console.log(`  publish to applied       ${text(applied)}`);
     console.log(`    in the first round     ${text(firstRound)}`);
     console.log(`  publish to acknowledged  ${text(acknowledged)}`);
@@ -165,6 +196,14 @@ function report(results: readonly TargetResult[], load: number, file: string | u
       missing <= goal.missing;
     console.log(
       `  goal ${isReached ? 'reached' : 'not reached'} (applied p99.99 200 ms, acknowledged 500 ms later, none missing)`,
+    );
+  }
+  for (const kind of ['nacos', 'etcd'] as const) {
+    const both = results.find(({ target }) => target === kind)?.applied;
+    const alone = results.find(({ target }) => target === `${kind}-center-only`)?.applied;
+    if (both === undefined || alone === undefined) continue;
+    console.log(
+      `\n${kind} alone reaches the last consumers after ${alone.p9999} ms (p99.99), with the collectors' channel beside it after ${both.p9999} ms: ${alone.p9999 - both.p9999} ms are the center's own`,
     );
   }
   const processors = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`;
