@@ -4,18 +4,24 @@ import type { DatasourceDocument, PreviousDocument, RegisteredConsumer } from '.
 import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
 import type { StepInput } from '../domain/step.ts';
 import { readPromotion, type Promotion } from './databases/read-promotion.ts';
+import { gatherNeeded } from './gather-needed.ts';
 import {
   digestOf,
   observePublication,
+  unreachablePublication,
   within,
   type PushTarget,
   type SeenPublication,
 } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 
-/** How long the centers may take to be looked at; those of the site that is left get less. */
+/**
+ * How long the centers may take to be looked at; those of the site that is left get less, and when the run is forced
+ * no more than a moment after all the others, and so do its database nodes: users wait for what may be gone.
+ */
 const lookMs = 8_000;
 const lookAtLostMs = 1_000;
+const graceMs = 300;
 const namedConsumers = 20;
 
 export type PushInput = StepInput<PushDatasourceParameters>;
@@ -40,37 +46,112 @@ export const wishOf = ({ operation, mode, style, parameters }: PushInput): PushW
   ),
 });
 
+/** What an attempt has read, by its input: too large for an outcome, and too young to be read again. */
+interface PushReadings {
+  readonly promotion: Promotion;
+  /** center -> its registry; without those that could not be read. */
+  readonly registries: ReadonlyMap<string, readonly RegisteredConsumer[]>;
+}
+const readings = new WeakMap<PushInput, PushReadings>();
+
+/** Who stood in the registries when this attempt looked; empty where it did not. */
+export const registriesSeen = (input: PushInput): PushReadings['registries'] =>
+  readings.get(input)?.registries ?? new Map<string, readonly RegisteredConsumer[]>();
+
 export async function observePush(
   input: PushInput,
   targets: readonly PushTarget[],
   tools: StepTools,
 ): Promise<PushState> {
   const { name, cluster, fromSite } = input.parameters;
-  const boundMs = (site: string) => (site === fromSite ? lookAtLostMs : lookMs);
-  const [promotion, seen, registries] = await Promise.all([
-    readPromotion(cluster, tools),
-    Promise.all(targets.map((target) => observePublication(target, name, boundMs(target.site), tools))),
-    Promise.all(targets.map((target) => registryOf(target, name, boundMs(target.site), tools))),
+  const isForced = input.style === 'forced';
+  const [promotion, seen, lists] = await Promise.all([
+    readPromotion(cluster, tools, isForced ? { site: fromSite, graceMs } : undefined),
+    lookAtCenters(input, targets, (target, ms) => observePublication(target, name, ms, tools), silentCenter),
+    lookAtCenters(
+      input,
+      targets,
+      (target, ms) => registryOf(target, name, ms, tools),
+      () => undefined,
+    ),
   ]);
-  const previous = previousOf(seen, input);
-  const document = documentFor(input, promotion, previous);
+  const registries = new Map(
+    targets.flatMap(({ center }, index) => {
+      const list = lists[index];
+      return list === undefined ? [] : [[center, list] as const];
+    }),
+  );
+  readings.set(input, { promotion, registries });
+  const document = documentFor(input, promotion, previousOf(seen, input));
   const wanted = document === null ? '' : digestOf(document);
-  const consumers = new Map(registries.flat().map((one) => [one.consumer, one]));
+  const consumers = new Map([...registries.values()].flat().map((one) => [one.consumer, one]));
   const missing = [...consumers.values()]
     .filter((one) => wanted === '' || one.digest !== wanted)
     .map(({ consumer }) => consumer)
     .sort();
-  return {
-    promotion: promotion.observed,
-    wanted,
-    publications: seen.map(({ observed }) => observed),
+  return stateOf(input, promotion, seen, {
     live: consumers.size,
     missing: missing.slice(0, namedConsumers),
     missingCount: missing.length,
+  });
+}
+
+/**
+ * The centers once more, after the push; what consumers run on was told by themselves, and who is primary is not what
+ * this step changes.
+ */
+export async function observePublished(
+  input: PushInput,
+  targets: readonly PushTarget[],
+  consumers: Pick<PushState, 'live' | 'missing' | 'missingCount'>,
+  tools: StepTools,
+): Promise<PushState> {
+  const { name, cluster } = input.parameters;
+  const promotion = readings.get(input)?.promotion ?? (await readPromotion(cluster, tools));
+  const look = (target: PushTarget, ms: number) => observePublication(target, name, ms, tools);
+  const seen = await lookAtCenters(input, targets, look, silentCenter);
+  return stateOf(input, promotion, seen, consumers);
+}
+
+function stateOf(
+  input: PushInput,
+  promotion: Promotion,
+  seen: readonly SeenPublication[],
+  consumers: Pick<PushState, 'live' | 'missing' | 'missingCount'>,
+): PushState {
+  const previous = previousOf(seen, input);
+  const document = documentFor(input, promotion, previous);
+  return {
+    promotion: promotion.observed,
+    wanted: document === null ? '' : digestOf(document),
+    publications: seen.map(({ observed }) => observed),
+    ...consumers,
     previous,
     document,
   };
 }
+
+/** All at once; forced, those of the site that is left are not waited for once the others are known. */
+function lookAtCenters<Seen>(
+  { style, parameters: { fromSite } }: PushInput,
+  targets: readonly PushTarget[],
+  look: (target: PushTarget, withinMs: number) => Promise<Seen>,
+  late: (target: PushTarget) => Seen,
+): Promise<readonly Seen[]> {
+  const isElsewhere = ({ site }: PushTarget) => site !== fromSite;
+  const isHurried = style === 'forced' && targets.some(isElsewhere);
+  return gatherNeeded(
+    targets.map((target) => ({
+      isNeeded: !isHurried || isElsewhere(target),
+      look: look(target, isElsewhere(target) ? lookMs : lookAtLostMs),
+      late: late(target),
+    })),
+    graceMs,
+  );
+}
+
+const silentCenter = (target: PushTarget): SeenPublication =>
+  unreachablePublication(target, `no answer ${graceMs} ms after the other centers`);
 
 /** A registry that cannot be read is no reason to wait here: its center is looked at beside it. */
 async function registryOf(
@@ -78,13 +159,13 @@ async function registryOf(
   datasource: string,
   boundMs: number,
   tools: StepTools,
-): Promise<readonly RegisteredConsumer[]> {
+): Promise<readonly RegisteredConsumer[] | undefined> {
   try {
     return await within(boundMs, driver.consumers(datasource));
   } catch (error) {
     tools.signal.throwIfAborted();
     tools.log.debug({ center, error: String(error) }, 'the registry cannot be read');
-    return [];
+    return undefined;
   }
 }
 

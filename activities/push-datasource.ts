@@ -1,20 +1,27 @@
 import { decidePush, isReachable } from '../domain/datasource-decisions.ts';
-import { asPrevious } from '../domain/datasource-document.ts';
-import type { DatasourceDocument, PreviousDocument } from '../domain/datasource.ts';
-import { openEpoch } from '../domain/operation.ts';
+import type { DatasourceDocument } from '../domain/datasource.ts';
 import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
 import type { Evidence } from '../domain/step.ts';
 import { oldSessionsEvidence, unreachableEvidence } from './client-sessions.ts';
-import { StepFailed, type Applied, type StepKind } from './define-step.ts';
-import { observePush, wishOf, type PushInput, type PushState } from './observe-push.ts';
-import { acknowledgementsFact, lostCenterMs, openPush, pushCanary, pushToAll } from './push-rounds.ts';
-import { observePublication, openTargets } from './push-targets.ts';
+import { StepFailed, type StepKind } from './define-step.ts';
+import { observePublished, observePush, wishOf, type PushInput, type PushState } from './observe-push.ts';
+import {
+  acknowledgementsFact,
+  openPush,
+  pushCanary,
+  pushToAll,
+  type CountedAcknowledgements,
+} from './push-rounds.ts';
+import { openTargets } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 
 /** Followers close their old connections right after they have acknowledged; users wait for the steps behind this one. */
 const oldSessionsMs = 500;
 
-/** Leads the consumers of a datasource to the new primary, and knows of each live one that it went. */
+/**
+ * Leads the consumers of a datasource to the new primary, and knows of each live one that it went. No way back: what it
+ * publishes names a primary that takes writes, what was there before names one that no longer does.
+ */
 export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
   kind: 'pushDatasource',
 
@@ -27,7 +34,7 @@ export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
     if (document === null) throw new StepFailed('the primary is not known any more', null);
     const push = openPush(input, observed, document, tools);
     try {
-      await push.watch.readRegistries();
+      if (!push.tally.state().isComplete) await push.watch.readRegistries();
       const canaryMs = await pushCanary(push);
       const formal = await pushToAll(push, document);
       const sessions = await sessionsOfOld(input, observed, document, tools);
@@ -45,7 +52,11 @@ export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
 
   verify: async (input, tools, applied) => {
     const targets = openTargets(input.parameters, tools);
-    const observed = await observePush(input, targets, tools);
+    const fact = applied?.evidence?.find(({ what }) => what === acknowledgementsFact)?.value;
+    const counted = (fact ?? {}) as Partial<CountedAcknowledgements>;
+    const { live = 0, acknowledged = 0, notWaitedFor = 0, missing = [] } = counted;
+    const consumers = { live, missing, missingCount: live - acknowledged };
+    const observed = await observePublished(input, targets, consumers, tools);
     // The center of the site that is left is told if it listens; it decides nothing.
     const needed = observed.publications.filter((one) => one.site !== input.parameters.fromSite);
     const wrong = (needed.length > 0 ? needed : observed.publications).filter(
@@ -53,16 +64,6 @@ export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
         isReachable(one) &&
         (one.digest !== observed.wanted || one.isCanary || one.epoch !== input.operation.epoch),
     );
-    const counted = applied?.evidence?.find(({ what }) => what === acknowledgementsFact)?.value;
-    const {
-      live = 0,
-      acknowledged = 0,
-      notWaitedFor = 0,
-    } = (counted ?? {}) as {
-      live?: number;
-      acknowledged?: number;
-      notWaitedFor?: number;
-    };
     const { name } = input.parameters;
     const { epoch } = input.operation;
     if (wrong.length > 0) {
@@ -82,8 +83,6 @@ export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
     const summary = `${name}: ${primary} at epoch ${epoch} published in ${centers.join(', ')}; ${acknowledged} of ${live - notWaitedFor} consumers run on it after ${tookMs} ms${left}`;
     return { ok: true, observed, summary };
   },
-
-  undo: undoPush,
 };
 
 /** Whether anybody still holds to the old primary; a node that did not answer before is not asked again. */
@@ -103,33 +102,4 @@ async function sessionsOfOld(
     : await oldSessionsEvidence(old, cluster, datasource.user, withinMs, tools);
   const sentence = `${found.left} sessions of ${datasource.user} are still open on ${old}, which is no longer the primary`;
   return { evidence: [found.evidence], left: found.left > 0 ? [sentence] : [] };
-}
-
-/** Publishes what was there before, as something new: consumers only go upwards. */
-async function undoPush(input: PushInput, tools: StepTools): Promise<Applied & { readonly summary: string }> {
-  const { name } = input.parameters;
-  const { previous } = (input.snapshot ?? {}) as { previous?: PreviousDocument | null };
-  if (previous === undefined || previous === null) {
-    const summary = `${name}: nothing was published before epoch ${input.operation.epoch}, so there is nothing to go back to`;
-    return { summary, leftToDo: [summary] };
-  }
-  const epoch = openEpoch(input.operation);
-  const document: DatasourceDocument = { ...previous, epoch, operation: input.operation.id };
-  const targets = openTargets(input.parameters, tools);
-  const seen = await Promise.all(
-    targets.map((target) => observePublication(target, name, lostCenterMs * 3, tools)),
-  );
-  const replaced = seen.flatMap((one) => (one.document === undefined ? [] : [one.document]))[0];
-  const edition = replaced === undefined ? document : { ...document, previous: asPrevious(replaced) };
-  const publications = seen.map(({ observed }) => observed);
-  const promotion = { epoch: 0, operation: '', node: '', writable: [], unreachable: [] };
-  const push = openPush(input, { publications, promotion }, edition, tools);
-  try {
-    await push.watch.readRegistries();
-    const { evidence, durationsMs, details, leftToDo } = await pushToAll(push, edition);
-    const summary = `${name}: back to ${previous.primary}, published at epoch ${epoch}`;
-    return { summary, evidence: [evidence], durationsMs, details, leftToDo };
-  } finally {
-    push.watch.stop();
-  }
 }

@@ -11,14 +11,22 @@ import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
 import type { Evidence } from '../domain/step.ts';
 import { collectorClient } from './collector-client.ts';
 import { StepFailed } from './define-step.ts';
-import { wishOf, type PushInput, type PushState } from './observe-push.ts';
+import { registriesSeen, wishOf, type PushInput, type PushState } from './observe-push.ts';
 import { publishDocument } from './publish-document.ts';
 import { digestOf, knownFrom, openTargets, textOf, within, type PushTarget } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 import { AcknowledgementWatch } from './watch-acknowledgements.ts';
 
 export const acknowledgementsFact = 'acknowledgements';
-export const lostCenterMs = 1_000;
+export type CountedAcknowledgements = {
+  readonly live: number;
+  readonly acknowledged: number;
+  /** Of the lost site; their registration has not run out yet. */
+  readonly notWaitedFor: number;
+  /** Silent or refusing, also those that are not waited for; at most 20 names. */
+  readonly missing: readonly string[];
+};
+const lostCenterMs = 1_000;
 
 /** One push, from the first look at the registry to the last acknowledgement. */
 export interface Push {
@@ -57,6 +65,7 @@ export function openPush(
   const isExcused = (consumer: RegisteredConsumer) => isDead && consumer.site === fromSite;
   const { epoch, operation } = document;
   const tally = new AcknowledgementTally({ epoch, operation, digest: digestOf(document) }, isExcused);
+  for (const [center, consumers] of registriesSeen(input)) tally.list(center, consumers, tools.now());
   const distance = (site: string) => (site === toSite ? 0 : site === fromSite ? 2 : 1);
   const clients = Object.entries(collectors)
     .sort(([, a], [, b]) => distance(a.site) - distance(b.site))
@@ -76,7 +85,11 @@ export function openPush(
   };
 }
 
-/** A few consumers go first: what they cannot apply, nobody else is told. @returns ms, when there was a canary */
+/**
+ * A few consumers go first: what they cannot apply, nobody else is told. Not when forced: what they say would stop
+ * nothing then, and users wait.
+ * @returns ms, when there was a canary
+ */
 export async function pushCanary(push: Push): Promise<number | undefined> {
   const { input, document, required, tally, tools, watch } = push;
   const { datasource, fromSite, toSite, name } = input.parameters;
@@ -86,7 +99,8 @@ export async function pushCanary(push: Push): Promise<number | undefined> {
     const held = known?.held;
     return held !== undefined && 'epoch' in held && held.epoch === document.epoch && !held.isCanary;
   });
-  if (canary.length === 0 || live.length <= canary.length || isFormal) return undefined;
+  const isUseful = input.style !== 'forced' && canary.length > 0 && live.length > canary.length;
+  if (!isUseful || isFormal) return undefined;
   const startedAt = tools.now();
   const deadline = startedAt + datasource.ackTimeoutMs;
   const edition = { ...document, canary };
@@ -94,7 +108,7 @@ export async function pushCanary(push: Push): Promise<number | undefined> {
   await publishTo(push, required, edition, deadline);
   await tools.reached('pushDatasource:after-canary');
   const state = await watch.untilAcknowledged(edition, deadline, canary);
-  if (state.missing.length > 0 && input.style !== 'forced') {
+  if (state.missing.length > 0) {
     throw new StepFailed(
       `${name}: the first consumers do not run on ${document.primary} within ${datasource.ackTimeoutMs} ms, the others were not told: ${missingText(state)}`,
       { canary, missing: state.missing },
@@ -142,7 +156,11 @@ export async function pushToAll(push: Push, document: DatasourceDocument) {
   const knownMs = tally.times.map((at) => Math.max(0, at - startedAt));
   return {
     evidence: acknowledgementEvidence(push, state, startedAt, knownMs),
-    durationsMs: { publish: publishedAt - startedAt, acknowledged: acknowledgedMs },
+    durationsMs: {
+      publish: publishedAt - startedAt,
+      ...(watch.handedAt === undefined ? {} : { handed: watch.handedAt - startedAt }),
+      acknowledged: acknowledgedMs,
+    },
     details:
       watch.handed > 0 ? [`${watch.handed} documents were handed over directly by the collectors`] : [],
     leftToDo,
@@ -174,11 +192,14 @@ function acknowledgementEvidence(
   knownMs: readonly number[],
 ): Evidence {
   const { tally, input, required } = push;
-  const value = {
+  const counted: CountedAcknowledgements = {
     live: state.live,
     acknowledged: state.acknowledged,
-    /** Of the lost site; their registration has not run out yet. */
     notWaitedFor: state.excused.length,
+    missing: [...state.missing, ...state.excused].sort().slice(0, 20),
+  };
+  const value = {
+    ...counted,
     p50Ms: percentile(knownMs, 0.5),
     p99Ms: percentile(knownMs, 0.99),
     maxMs: percentile(knownMs, 1),

@@ -92,6 +92,23 @@ export interface SeenPublication {
   readonly document?: DatasourceDocument;
 }
 
+const nothingSeen = ({ center, site, at }: PushTarget) => ({
+  center,
+  site,
+  key: at.key,
+  why: '',
+  epoch: 0,
+  operation: '',
+  digest: '',
+  primary: '',
+  isCanary: false,
+  token: '',
+});
+
+export const unreachablePublication = (target: PushTarget, why: string): SeenPublication => ({
+  observed: { ...nothingSeen(target), state: 'unreachable', why },
+});
+
 /** @param withinMs a center that may be gone with its site must not hold up the look at the others */
 export async function observePublication(
   target: PushTarget,
@@ -99,21 +116,10 @@ export async function observePublication(
   withinMs: number,
   tools: StepTools,
 ): Promise<SeenPublication> {
-  const place = { center: target.center, site: target.site, key: target.at.key };
-  const nothing = {
-    ...place,
-    why: '',
-    epoch: 0,
-    operation: '',
-    digest: '',
-    primary: '',
-    isCanary: false,
-    token: '',
-  };
+  const nothing = nothingSeen(target);
   const look = async (): Promise<SeenPublication> => {
-    const why = await unsafeReason(target, tools.now());
+    const [why, held] = await Promise.all([unsafeReason(target, tools.now()), readHeld(target, datasource)]);
     if (why !== undefined) return { observed: { ...nothing, state: 'unsafe', why } };
-    const held = await readHeld(target, datasource);
     if (held === undefined) return { observed: { ...nothing, state: 'absent' } };
     if ('foreign' in held) return { observed: { ...nothing, state: 'foreign', why: held.foreign } };
     const { document, ...rest } = held;
@@ -124,7 +130,7 @@ export async function observePublication(
     return await within(withinMs, look());
   } catch (error) {
     tools.signal.throwIfAborted();
-    return { observed: { ...nothing, state: 'unreachable', why: textOf(error) } };
+    return unreachablePublication(target, textOf(error));
   }
 }
 

@@ -22,7 +22,7 @@ export interface DatasourceDocument extends Stamp {
   readonly candidates?: readonly Candidate[];
   /** Consumers that take this document first; everyone once it is absent. */
   readonly canary?: readonly string[];
-  /** What was published before this epoch: the way back, also for a step that was killed after it had published. */
+  /** What was published before this epoch; known also to a step that was killed after it had published. */
   readonly previous?: PreviousDocument;
 }
 

@@ -37,9 +37,12 @@ const kinds = {
   pushDatasource: {
     help: 'publishes the new primary to the consumers of a datasource and waits until all of them run on it',
     reversibility: 'forward-only',
-    graceful: 'every live consumer acknowledges and the old primary has no client sessions left',
-    forced: 'consumers in the lost site are not waited for',
-    undoneBy: 'nothing: the next push, under a higher epoch, replaces it',
+    graceful:
+      'the first consumers, then every live one must acknowledge, and every config center outside of the site that is left must take it; client sessions left on the old primary are counted and named',
+    forced:
+      'the same, but nothing that stays away holds it up for longer than its time-out: consumers of the site that is left are not waited for, others that are silent or refuse are left behind and named, and so are config centers as long as one takes the document',
+    undoneBy:
+      'nothing, and an abort leaves it: what was published names a primary that takes writes, what was there before may not; the next push, under a higher epoch, replaces it',
   },
   openUnits: {
     help: 'sends the fenced buckets to their new unit on every gateway',

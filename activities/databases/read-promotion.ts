@@ -1,5 +1,6 @@
 import type { ObservedPromotion } from '../../domain/datasource-decisions.ts';
 import type { DatabaseCluster } from '../../domain/schema/inventory.ts';
+import { gatherNeeded } from '../gather-needed.ts';
 import type { StepTools } from '../tools.ts';
 import { connectTo, firstRow, isOn, textCell } from './connection.ts';
 import { readJournal } from './journal.ts';
@@ -12,9 +13,21 @@ export interface Promotion {
   readonly identities: { readonly [node: string]: string };
 }
 
-/** Who is primary, from the servers: the newest opening in any journal, and who takes writes now. All nodes at once. */
-export async function readPromotion(cluster: DatabaseCluster, tools: StepTools): Promise<Promotion> {
-  const nodes = await Promise.all(Object.keys(cluster.nodes).map((name) => readNode(name, cluster, tools)));
+/**
+ * Who is primary, from the servers: the newest opening in any journal, and who takes writes now. All nodes at once.
+ * @param lost nodes of this site count as unreachable when they have not answered so long after all the others
+ */
+export async function readPromotion(
+  cluster: DatabaseCluster,
+  tools: StepTools,
+  lost?: { readonly site: string; readonly graceMs: number },
+): Promise<Promotion> {
+  const looks = Object.entries(cluster.nodes).map(([name, { site }]) => ({
+    isNeeded: site !== lost?.site,
+    look: readNode(name, cluster, tools),
+    late: undefined,
+  }));
+  const nodes = await gatherNeeded(looks, lost?.graceMs ?? 0);
   const reached = nodes.filter((node) => node !== undefined);
   const newest = reached
     .flatMap((node) => node.journal)
