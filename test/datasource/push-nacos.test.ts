@@ -100,7 +100,7 @@ const registered = (count: number) =>
   });
 
 describe('a push', () => {
-  test('leads every consumer to the new primary over gRPC, and back by undo', async () => {
+  test('leads every consumer to the new primary over gRPC, and back by the next push', async () => {
     await lab.promote('east-1', 1);
     const pools = ['a', 'b', 'c'].map((name) => followers.start(name));
     await registered(3);
@@ -112,8 +112,8 @@ describe('a push', () => {
     expect(second.summary).toMatch(/^orders: west-1 at epoch 3 published in nacos-west; 3 of 3 consumers/);
     expect(pools.map((pool) => pool.status().primary)).toEqual(['west-1', 'west-1', 'west-1']);
     await lab.promote('east-1', 4);
-    const undone = await push(pushInput(parameters, 3, { mode: 'undo', snapshot: second.snapshot ?? null }));
-    expect(undone).toMatchObject({ status: 'done' });
+    const back = await push(pushInput({ ...parameters, fromSite: 'west', toSite: 'east' }, 4));
+    expect(back).toMatchObject({ status: 'done' });
     expect(pools.map((pool) => pool.status().primary)).toEqual(['east-1', 'east-1', 'east-1']);
     await eventually('the registry has caught up', async () => {
       const entries = await driver.consumers('orders');
@@ -141,6 +141,28 @@ describe('a push', () => {
     expect(outcome).toMatchObject({ status: 'done' });
     expect(outcome.details).toEqual(['1 documents were handed over directly by the collectors']);
     expect(pool.status()).toMatchObject({ primary: 'west-1', epoch: 1 });
+  });
+
+  test.each([
+    { api: 'v2', absent: ['/nacos/v3/admin/', '/nacos/v3/client/'] },
+    { api: 'v1', absent: ['/nacos/v3/', '/nacos/v2/'] },
+  ])('speaks $api to a server that has nothing newer', async ({ api, absent }) => {
+    await lab.promote('west-1', 1);
+    const pool = followers.start('a');
+    await registered(1);
+    const asked = new Set<string>();
+    const old = await proxyTo({
+      isAbsent: (path) => {
+        const isAbsent = absent.some((start) => path.startsWith(start));
+        if (!isAbsent) asked.add(path.split('/')[2] ?? '');
+        return isAbsent;
+      },
+    });
+    const outcome = await push(pushInput(parametersAt(old), 1));
+    expect(outcome).toMatchObject({ status: 'done' });
+    expect([...asked]).toEqual([api]);
+    expect(pool.status()).toMatchObject({ primary: 'west-1', epoch: 1 });
+    expect(parseDocument((await driver.read(at))?.content ?? '')).toMatchObject({ epoch: 1 });
   });
 
   test('refuses a center that ignores compare-and-set, in words, and publishes nothing', async () => {
