@@ -25,11 +25,11 @@ export async function applyObject(
   manifest: StoredManifest,
   options: ApplyOptions,
 ): Promise<'created' | 'updated'> {
-  const query = new URLSearchParams({ fieldManager, force: String(options.force) });
-  if (options.dryRun === true) {
-    query.set('dryRun', 'All');
-    query.set('fieldValidation', 'Strict');
-  }
+  // By default the server parses each manifest a second time, to warn of keys that stand twice: ours are serialised here.
+  // A field that does not exist is refused by server-side apply itself.
+  const fieldValidation = options.dryRun === true ? 'Strict' : 'Ignore';
+  const query = new URLSearchParams({ fieldManager, force: String(options.force), fieldValidation });
+  if (options.dryRun === true) query.set('dryRun', 'All');
   const { code } = await client.send({
     method: 'PATCH',
     path: `${objectPath(resource, manifest.object)}?${query.toString()}`,

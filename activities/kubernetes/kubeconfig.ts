@@ -1,4 +1,5 @@
 import type { RequestOptions } from 'node:https';
+import { readPlainKubeconfig } from './plain-kubeconfig.ts';
 
 /** What a kubeconfig says about reaching a cluster: TLS material for the connections, headers for the requests. */
 export interface ClusterAccess {
@@ -18,10 +19,12 @@ export interface ClusterAccess {
 const HEADERS_FOR_MS = 10_000;
 
 /**
- * Reads a kubeconfig. The client library is loaded here, and only when a Kubernetes step runs: it costs 0.6 s and
- * 70 MB. Files that a kubeconfig names must be absolute; it comes to us as text.
+ * Reads a kubeconfig. The client library is loaded here, and only for a kubeconfig that needs it: it costs
+ * 0.6 s and 70 MB. Files that a kubeconfig names must be absolute; it comes to us as text.
  */
 export async function readKubeconfig(text: string, context: string | undefined): Promise<ClusterAccess> {
+  const plain = readPlainKubeconfig(text, context);
+  if (plain !== undefined) return plain;
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   try {
