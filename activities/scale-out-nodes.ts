@@ -1,19 +1,20 @@
 import { decideScale } from '../domain/kubernetes/decide-scale.ts';
+import { list } from '../domain/kubernetes/object.ts';
 import { describeMissing, quorumOf, type PoolObserved } from '../domain/kubernetes/nodes.ts';
 import type { ScaleOutNodesParameters } from '../domain/kubernetes/parameters.ts';
 import type { StepInput } from '../domain/step.ts';
-import { callHttp } from './call-json.ts';
-import { StepFailed, type Applied, type StepKind, type Verified } from './define-step.ts';
+import { callHttp, jsonObject } from './call-json.ts';
+import { StepFailed, StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
 import { capacityShortages } from './kubernetes/capacity-check.ts';
 import { clientOf } from './kubernetes/client.ts';
 import { claimStamp } from './kubernetes/epoch-stamp.ts';
 import { loadManifests } from './kubernetes/load-manifests.ts';
 import { readNodes, readPool, scalePool } from './kubernetes/node-pools.ts';
 import { refuseDenied } from './kubernetes/refuse-denied.ts';
+import { pauseAfter } from './kubernetes/wait-for-stage.ts';
 import type { StepTools } from './tools.ts';
 
 type Input = StepInput<ScaleOutNodesParameters>;
-const EVERY_MS = 1_000;
 const SHOWN = 20;
 
 /** Gives a cluster the nodes that it needs to carry the load, and waits for them. */
@@ -80,6 +81,7 @@ async function waitForNodes(input: Input, tools: StepTools): Promise<readonly st
   const enough = quorumOf(pool.nodes, pool.quorum);
   const deadline = tools.now() + pool.deadlineMs;
   for (;;) {
+    const lookedAt = tools.now();
     const observed = await observeNodes(input, tools);
     if (observed.ready >= pool.nodes) return [];
     tools.heartbeat({ pool: poolName, ready: observed.ready, of: pool.nodes });
@@ -92,7 +94,7 @@ async function waitForNodes(input: Input, tools: StepTools): Promise<readonly st
         { pool: poolName, ready: observed.ready, quorum: enough, missing: [...missing] },
       );
     }
-    await tools.sleep(EVERY_MS);
+    await tools.sleep(pauseAfter(tools.now() - lookedAt));
   }
 }
 
@@ -140,7 +142,7 @@ async function callScaleHook(input: Input, nodes: number, tools: StepTools): Pro
     url: hook.url,
     headers: {
       'content-type': 'application/json',
-      'idempotency-key': `${id}/${input.step}`,
+      'idempotency-key': `${id}/${epoch}/${input.step}/scale`,
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     },
     body: JSON.stringify({
@@ -155,7 +157,16 @@ async function callScaleHook(input: Input, nodes: number, tools: StepTools): Pro
     signal: tools.signal,
   });
   if (answer.status >= 200 && answer.status < 300) return;
+  if (answer.status === 409) throw new StepRefused(refusalOf(answer.text, `${clusterName}/${poolName}`));
   throw new Error(
     `hook for ${clusterName}/${poolName}: expected status 2xx, seen ${answer.status}: ${answer.text.slice(0, 200)}`,
+  );
+}
+
+/** As with every hook, 409 is a refusal with reasons: a cloud that has no quota left says so once and for all. */
+function refusalOf(text: string, pool: string): readonly string[] {
+  const reasons = list(jsonObject(text)['reasons']).filter((reason) => typeof reason === 'string');
+  return (reasons.length > 0 ? reasons : ['without a reason']).map(
+    (reason) => `the hook for ${pool} refused: ${reason}`,
   );
 }
