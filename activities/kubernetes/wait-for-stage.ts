@@ -5,8 +5,10 @@ import type { StepTools } from '../tools.ts';
 import type { KubernetesClient } from './client.ts';
 import { checkReadyOnce, type NotReady } from './wait-ready.ts';
 
-const EVERY_MS = 1_000;
 const SHOWN = 20;
+
+/** ms to the next look: soon where a look is cheap, and never so often that looking becomes the server's main work. */
+export const pauseAfter = (lookMs: number): number => Math.min(2_000, Math.max(200, 2 * lookMs));
 
 /**
  * Waits until everything of a stage is ready, because the next stage rests on it.
@@ -26,7 +28,8 @@ export async function waitForStage(
   const { stage, timeoutMs, style, tools } = options;
   const deadline = tools.now() + timeoutMs;
   for (;;) {
-    const open = await checkReadyOnce(client, manifests, tools.now(), tools.signal);
+    const lookedAt = tools.now();
+    const open = await checkReadyOnce(client, manifests, lookedAt, tools.signal);
     if (open.length === 0) return [];
     tools.heartbeat({ stage, ready: manifests.length - open.length, of: manifests.length });
     if (tools.now() >= deadline) {
@@ -36,7 +39,7 @@ export async function waitForStage(
       const message = `${client.name}: stage ${stage} is not ready after ${timeoutMs / 1_000} s: ${open.length} of ${manifests.length} objects: ${lines.slice(0, 3).join('; ')}`;
       throw new StepFailed(message, { stage, notReady: open.length, first: lines });
     }
-    await tools.sleep(EVERY_MS);
+    await tools.sleep(pauseAfter(tools.now() - lookedAt));
   }
 }
 
