@@ -1,15 +1,18 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { prepareClusters } from './demo/clusters.ts';
 import { loseSiteAndFailOver } from './demo/site-loss.ts';
 import { brokenPromises, summarize, type DemoSummary } from './demo/summary.ts';
 import { repositoryFile } from './sites/start-worker.ts';
 import { startTwoSiteLab } from './two-site-lab.ts';
 
-const usage = `npm run demo [-- --json FILE] [--folder DIR] [--writes N]
-Starts two sites, loses one under live writes, fails over with one command, counts what was kept.`;
+const usage = `npm run demo [-- --kubernetes] [--json FILE] [--folder DIR] [--writes N]
+Starts two sites, loses one under live writes, fails over with one command, counts what was kept.
+--kubernetes: each site has a cluster, too; it is lost, restored, reapplied and compared object by object.`;
 
 const { values } = parseArgs({
   options: {
+    kubernetes: { type: 'boolean', default: false },
     json: { type: 'string' },
     folder: { type: 'string', default: repositoryFile('.siteshift/demo') },
     writes: { type: 'string', default: '6000' },
@@ -30,20 +33,25 @@ async function demo(): Promise<number> {
     console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}`);
   rmSync(values.folder, { recursive: true, force: true });
   say('starting two sites on this machine (the first time the engines are fetched or built)');
-  const lab = await startTwoSiteLab({ folder: values.folder, say });
+  const lab = await startTwoSiteLab({ folder: values.folder, kubernetes: values.kubernetes, say });
   const interrupt = () => void lab.close().finally(() => process.exit(130));
   process.once('SIGINT', interrupt);
   try {
     say(`Temporal UI: ${lab.uiUrl}`);
+    const onProgress = (text: string) => process.stdout.write(text.replaceAll(/^(?=.)/gm, '          │ '));
+    const clusters =
+      lab.kubernetes === undefined
+        ? undefined
+        : await prepareClusters(lab, lab.kubernetes, { say, onProgress });
     const result = await loseSiteAndFailOver(lab, {
       lost: 'east',
       survivor: 'west',
       writesBefore: Math.ceil(writes / 2),
       writesAltogether: writes,
       say,
-      onProgress: (text) => process.stdout.write(text.replaceAll(/^(?=.)/gm, '          │ ')),
+      onProgress,
     });
-    const summary = summarize(result, lab.clusters);
+    const summary = summarize(result, lab.clusters, await clusters?.compare());
     print(summary);
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(summary, undefined, 2)}\n`);
     const broken = brokenPromises(summary, Math.min(writes, 5_000));
@@ -75,7 +83,17 @@ function print(summary: DemoSummary): void {
     ['write gap of the lost users', `${summary.writeGapMs} ms`],
     ['databases', promoted.join(', ')],
     ['consumers', `${summary.consumersAcked} of ${summary.consumersTotal} on the new primaries`],
+    ...(summary.objectsExpected === undefined ? [] : [['cluster', clusterRow(summary)] as const]),
     ['report', summary.reportPath],
   ];
   console.log(`\n${rows.map(([name, value]) => `  ${name.padEnd(30)}${value}`).join('\n')}\n`);
 }
+
+const clusterRow = ({
+  objectsExpected,
+  objectsPresent,
+  objectsReady,
+  differences,
+  kubernetesPeakMb,
+}: DemoSummary) =>
+  `${objectsPresent} of ${objectsExpected} objects are back, ${objectsReady} ready, ${differences?.length} differences (${kubernetesPeakMb} MB)`;

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { join } from 'node:path';
+import { bringIntoProduction, type SiteClusters } from './kubernetes/site-clusters.ts';
 import { repositoryFile } from './sites/start-worker.ts';
 import { startTwoSiteLab } from './two-site-lab.ts';
 
-const usage = `npm run lab [-- --folder DIR] [--no-nacos] [--async]
+const usage = `npm run lab [-- --folder DIR] [--no-nacos] [--async] [--kubernetes]
 Starts two sites on this machine and stays up; Ctrl-C stops all of it. Two labs need two folders.`;
 
 const { values } = parseArgs({
@@ -11,6 +12,7 @@ const { values } = parseArgs({
     folder: { type: 'string', default: repositoryFile('.siteshift/lab') },
     nacos: { type: 'boolean', default: true },
     async: { type: 'boolean', default: false },
+    kubernetes: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
   allowNegative: true,
@@ -22,9 +24,11 @@ if (values.help) {
   const lab = await startTwoSiteLab({
     folder: values.folder,
     nacos: values.nacos,
+    kubernetes: values.kubernetes,
     durability: values.async ? 'async' : 'semisync',
     say: (line) => console.log(line),
   });
+  if (lab.kubernetes !== undefined) await bringIntoProduction(lab.kubernetes, (line) => console.log(line));
   const variables = Object.entries(lab.environment).filter(([name]) => name !== 'SITESHIFT_WORKFLOW_BUNDLE');
   console.log(`
 Temporal UI       ${lab.uiUrl}
@@ -37,7 +41,7 @@ logs              ${join(lab.folder, 'state', 'logs')}
 In another terminal:
 ${variables.map(([name, value]) => `  export ${name}=${value}`).join('\n')}
   npm run siteshift -- plan site-failover --from east --to west
-
+${lab.kubernetes === undefined ? '' : clusterLines(lab.kubernetes)}
 Processes, to be killed at will: ${lab.supervisor
     .list()
     .map(({ name, pid }) => `${name}=${pid}`)
@@ -59,4 +63,12 @@ Ctrl-C stops everything.`);
       );
     });
   }
+}
+
+function clusterLines({ lab: { east, west } }: SiteClusters): string {
+  return `  npm run siteshift -- manifests capture --at east        (a failover applies what was recorded)
+  npm run siteshift -- plan kubernetes-rehearsal --from east --to west
+
+Clusters          ${[east, west].map((cluster) => `KUBECONFIG=${cluster.kubeconfig('admin')}`).join('\n                  ')}
+`;
 }

@@ -1,21 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, type Say } from './engines/cache.ts';
-import { obtainEtcd, startEtcd } from './engines/etcd.ts';
-import { obtainNacos, startNacos } from './engines/nacos.ts';
 import { obtainTemporal, startTemporal } from './engines/temporal.ts';
+import { startSiteClusters, type SiteClusters } from './kubernetes/site-clusters.ts';
 import { reservePorts, type PortBlock } from './process/ports.ts';
 import { openSupervisor, type Supervised, type Supervisor } from './process/supervise.ts';
-import { databaseNames, etcdKey, nacosKey, searchAttributes, type DataSite } from './sites/layout.ts';
-import { seedDatasource, type Place } from './sites/seed-datasources.ts';
-import {
-  planApps,
-  startApps,
-  startCollectors,
-  type FollowedDatasource,
-  type LabApp,
-  type LabCollector,
-} from './sites/start-apps.ts';
+import { databaseNames, searchAttributes, type DataSite } from './sites/layout.ts';
+import { seedDatasource } from './sites/seed-datasources.ts';
+import { planApps, startApps, startCollectors, type LabApp, type LabCollector } from './sites/start-apps.ts';
+import { startCenters } from './sites/start-centers.ts';
 import { startCluster, type LabCluster } from './sites/start-databases.ts';
 import { startGateways, type LabGateway } from './sites/start-gateways.ts';
 import {
@@ -32,6 +25,8 @@ export interface LabOptions {
   readonly say: Say;
   /** Nacos needs 10-20 s and 460 MB; without it both datasources live in etcd. Default true. */
   readonly nacos?: boolean;
+  /** Two Kubernetes clusters and an S3 store besides: 1.5 to 2.5 GB and a minute more. Default false. */
+  readonly kubernetes?: boolean;
   readonly durability?: 'semisync' | 'async';
   readonly workerEnvironment?: ProductEnvironment;
 }
@@ -45,6 +40,7 @@ export interface TwoSiteLab {
   readonly gateways: readonly LabGateway[];
   readonly apps: readonly LabApp[];
   readonly collectors: readonly LabCollector[];
+  readonly kubernetes?: SiteClusters;
   readonly temporal: Supervised;
   readonly worker: Supervised;
   readonly uiUrl: string;
@@ -74,7 +70,7 @@ async function assemble(options: LabOptions, supervisor: Supervisor, ports: Port
   const { folder, say, durability = 'semisync' } = options;
   const bundle = bundleWorkflows(join(folder, 'workflows.js'));
   bundle.catch(() => undefined); // reported where it is awaited
-  const [temporal, centers, clusters] = await Promise.all([
+  const [temporal, centers, clusters, kubernetes] = await Promise.all([
     startOrchestration(options, supervisor, ports),
     startCenters(options, supervisor, ports),
     Promise.all(
@@ -90,6 +86,7 @@ async function assemble(options: LabOptions, supervisor: Supervisor, ports: Port
         }),
       ),
     ),
+    options.kubernetes === true ? startSiteClusters({ folder, supervisor, ports, say }) : undefined,
   ]);
   const plannedApps = await planApps(ports);
   const [gateways, collectors] = await Promise.all([
@@ -98,6 +95,7 @@ async function assemble(options: LabOptions, supervisor: Supervisor, ports: Port
   ]);
   const inventory = writeInventory(folder, clusters, {
     ...centers,
+    ...(kubernetes === undefined ? {} : { kubernetes: kubernetes.section }),
     collectors: Object.fromEntries(collectors.map(({ site, url }) => [site, url])),
     gateways: Object.fromEntries(
       gateways.map(({ name, agentUrl, endpoint }) => [name, { agent: agentUrl, endpoint }]),
@@ -137,12 +135,16 @@ async function assemble(options: LabOptions, supervisor: Supervisor, ports: Port
     gateways,
     apps,
     collectors,
+    ...(kubernetes === undefined ? {} : { kubernetes }),
     temporal,
     worker,
     environment,
     uiUrl: `http://127.0.0.1:${temporal.ports['ui']}`,
     part: (name) => partNamed(supervisor, name),
-    partsOf: (site) => partsOf(site, clusters, apps, collectors),
+    partsOf: (site) => [
+      ...partsOf(site, clusters, apps, collectors),
+      ...(kubernetes === undefined ? [] : kubernetes.partsOf(site)),
+    ],
     close: async () => {
       await worker.stop();
       await supervisor.close('kill');
@@ -167,50 +169,6 @@ async function startOrchestration(
       ui: await ports.next(),
     },
   });
-}
-
-interface Centers {
-  readonly etcdUrl: string;
-  readonly nacosUrl?: string;
-  placeOf(database: string): Place;
-  followed(database: string): Omit<FollowedDatasource, 'datasource'>;
-}
-
-/** `orders` is published in Nacos where there is one, everything else in etcd. */
-async function startCenters(
-  { folder, say, nacos = true }: LabOptions,
-  supervisor: Supervisor,
-  ports: PortBlock,
-): Promise<Centers> {
-  const etcdPorts = { client: await ports.next(), peer: await ports.next() };
-  const etcdUrl = `http://127.0.0.1:${etcdPorts.client}`;
-  const nacosPort = nacos ? await ports.nextForNacos() : undefined;
-  await Promise.all([
-    obtainEtcd(say).then((program) =>
-      startEtcd(supervisor, { program, name: 'etcd', dataDir: join(folder, 'etcd'), ports: etcdPorts }),
-    ),
-    nacosPort === undefined
-      ? undefined
-      : obtainNacos(say).then((program) =>
-          startNacos(supervisor, program, { name: 'nacos', home: join(folder, 'nacos'), port: nacosPort }),
-        ),
-  ]);
-  const nacosUrl = nacosPort === undefined ? undefined : `http://127.0.0.1:${nacosPort}/nacos`;
-  const inNacos = (database: string): string | undefined => (database === 'orders' ? nacosUrl : undefined);
-  return {
-    etcdUrl,
-    ...(nacosUrl === undefined ? {} : { nacosUrl }),
-    placeOf: (database) => {
-      const url = inNacos(database);
-      return url === undefined ? { etcdUrl, key: etcdKey(database) } : { nacosUrl: url, ...nacosKey };
-    },
-    followed: (database) => {
-      const url = inNacos(database);
-      return url === undefined
-        ? { center: { kind: 'etcd', endpoints: [etcdUrl] }, key: etcdKey(database) }
-        : { center: { kind: 'nacos', url }, ...nacosKey };
-    },
-  };
 }
 
 function partNamed(supervisor: Supervisor, name: string): Supervised {

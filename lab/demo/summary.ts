@@ -1,6 +1,7 @@
 import type { Json } from '../../domain/json.ts';
 import type { StepRecord } from '../../domain/run.ts';
 import type { LabCluster } from '../sites/start-databases.ts';
+import type { ClusterFigures } from './clusters.ts';
 import { stepsOfKind, type SiteLossResult } from './site-loss.ts';
 
 export interface DatabaseFigures {
@@ -12,8 +13,8 @@ export interface DatabaseFigures {
   readonly electToOpenMs?: number;
 }
 
-/** What `npm run demo -- --json FILE` writes. */
-export interface DemoSummary {
+/** What `npm run demo -- --json FILE` writes; with `--kubernetes` the figures of the clusters, too. */
+export interface DemoSummary extends Partial<ClusterFigures> {
   readonly outcome: string;
   readonly acknowledgedWrites: number;
   readonly lostWrites: number;
@@ -30,7 +31,11 @@ export interface DemoSummary {
   readonly examples: readonly string[];
 }
 
-export function summarize(result: SiteLossResult, clusters: readonly LabCluster[]): DemoSummary {
+export function summarize(
+  result: SiteLossResult,
+  clusters: readonly LabCluster[],
+  kubernetes: ClusterFigures | undefined,
+): DemoSummary {
   const { record, writer, watch } = result;
   const pushes = stepsOfKind(record, 'pushDatasource').map(consumersOf);
   return {
@@ -48,6 +53,7 @@ export function summarize(result: SiteLossResult, clusters: readonly LabCluster[
     writablePolls: watch.polls,
     reportPath: result.reportPath,
     examples: writer.examples,
+    ...kubernetes,
   };
 }
 
@@ -81,7 +87,29 @@ export function brokenPromises(summary: DemoSummary, atLeastWrites: number): str
     ],
     [Number.isFinite(summary.decisionToFirstWriteMs), 'no user of the lost site was served by the survivor'],
   ];
-  return [...expectations.filter(([holds]) => !holds).map(([, words]) => words), ...summary.examples];
+  return [
+    ...expectations.filter(([holds]) => !holds).map(([, words]) => words),
+    ...summary.examples,
+    ...brokenClusters(summary),
+  ];
+}
+
+/** At least so much has to come back, or the demo has shown little. */
+const LEAST_OBJECTS = 500;
+
+function brokenClusters(summary: DemoSummary): readonly string[] {
+  const { objectsExpected, objectsPresent, objectsReady, differences = [] } = summary;
+  if (objectsExpected === undefined) return [];
+  return [
+    ...(objectsExpected >= LEAST_OBJECTS &&
+    objectsPresent === objectsExpected &&
+    objectsReady === objectsExpected
+      ? []
+      : [
+          `clusters: expected ${objectsExpected} objects, at least ${LEAST_OBJECTS}; ${objectsPresent} are there, ${objectsReady} ready`,
+        ]),
+    ...differences.slice(0, 20),
+  ];
 }
 
 function figuresOf({ name, engine }: LabCluster, promotions: readonly StepRecord[]): DatabaseFigures {

@@ -29,12 +29,15 @@ const BACKUP_SPEC = {
   ttl: '720h0m0s',
 };
 
+/** Says which cluster a backup is of; a Schedule hands its labels on to its backups. */
+const CLUSTER_LABEL = 'siteshift.dev/cluster';
+
 /** A Schedule that runs each night at three, and not at once. */
-export function dailySchedule(): KubernetesObject {
+export function dailySchedule(cluster: string): KubernetesObject {
   return {
     apiVersion: 'velero.io/v1',
     kind: 'Schedule',
-    metadata: { name: SCHEDULE, namespace: VELERO_NAMESPACE },
+    metadata: { name: SCHEDULE, namespace: VELERO_NAMESPACE, labels: { [CLUSTER_LABEL]: cluster } },
     spec: { schedule: '0 3 * * *', skipImmediately: true, template: BACKUP_SPEC },
   };
 }
@@ -51,7 +54,11 @@ export async function takeBackup(
   await api.create({
     apiVersion: 'velero.io/v1',
     kind: 'Backup',
-    metadata: { name, namespace: VELERO_NAMESPACE, labels: { 'velero.io/schedule-name': SCHEDULE } },
+    metadata: {
+      name,
+      namespace: VELERO_NAMESPACE,
+      labels: { 'velero.io/schedule-name': SCHEDULE, [CLUSTER_LABEL]: cluster },
+    },
     spec: BACKUP_SPEC,
   });
   const ended = await waitUntil({ what: `backup ${name} of ${cluster} ended`, withinMs }, async () => {

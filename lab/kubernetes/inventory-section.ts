@@ -54,7 +54,7 @@ export function kubernetesSection(
     },
     manifestStores: { manifests: { kind: 's3', ...s3, bucket: store.manifestBucket } },
     services: { namespaces: ['shop-*'], selector: `${TIER_LABEL}=service` },
-    meshHosts: Object.fromEntries(SERVICE_NAMESPACES.map(meshHost)),
+    meshHosts: { ...meshHosts },
   };
 }
 
@@ -72,10 +72,12 @@ const workerPool = (nodes: number) => ({
 });
 
 /** The sixth service of each area: the first five have a VirtualService of their own for their host. */
-function meshHost(namespace: string) {
-  const service = `${namespace.replace('shop-', '')}-06`;
-  return [`${service}.shop.example`, { namespace, service, gateways: [PUBLIC_GATEWAY] }] as const;
-}
+export const meshHosts = Object.fromEntries(
+  SERVICE_NAMESPACES.map((namespace) => {
+    const service = `${namespace.replace('shop-', '')}-06`;
+    return [`${service}.shop.example`, { namespace, service, gateways: [PUBLIC_GATEWAY] }] as const;
+  }),
+);
 
 function secretFile(folder: string, name: string, value: string): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 });

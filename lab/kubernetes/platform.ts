@@ -30,7 +30,7 @@ export async function fillPlatform(
   const services = serviceObjects(options.services ?? DEMO_SERVICES);
   await installDefinitions(api, name, definitions);
   await applyAll(api, namespaces, 'platform');
-  await applyAll(api, [...rest, dailySchedule()], 'platform');
+  await applyAll(api, [...rest, dailySchedule(name)], 'platform');
   options.say(`${name}: ${platform.length} objects of the platform`);
   await applyAll(api, services, 'delivery');
   await waitForServices(cluster, services, 300_000);

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { Json } from '../../domain/json.ts';
 import type { Account } from '../engines/database-server.ts';
 import {
   appsOf,
@@ -23,6 +24,8 @@ export interface Addresses {
   readonly etcdUrl: string;
   readonly collectors: Readonly<Record<string, string>>;
   readonly gateways: Readonly<Record<string, { readonly agent: string; readonly endpoint: string }>>;
+  /** The section of that name, where the lab has clusters. */
+  readonly kubernetes?: Json;
 }
 
 /** Reference to the password of a database's application account, as consumers resolve it. */
@@ -114,6 +117,7 @@ export function writeInventory(
         west: { site: 'west', buckets: `${homes.west.first}-${homes.west.last}`, takenOverBy: 'east' },
       },
     },
+    ...(addresses.kubernetes === undefined ? {} : { kubernetes: addresses.kubernetes }),
     policy: { approval: 'never' },
   };
   const file = join(folder, 'siteshift.yaml');

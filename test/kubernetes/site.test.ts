@@ -419,7 +419,7 @@ describe('rehearseKubernetes', () => {
   };
 
   it('finds nothing wrong with the lab, and says what it looked at', async () => {
-    await lab.east.api.apply(dailySchedule(), 'lab');
+    await lab.east.api.apply(dailySchedule('east'), 'lab');
     await expect.poll(async () => (await findings()).problems, { timeout: 60_000 }).toEqual([]);
     const { good } = await findings();
     expect(good.join('\n')).toMatch(

@@ -79,7 +79,7 @@ test(
       await expect.poll(recent, { timeout: 20_000 }).toHaveLength(2);
       const second = (await recent())[1] ?? '';
       expect(await lab.client.workflow.result(second)).toMatchObject({ record: { outcome: 'completed' } });
-      await expect(lab.client.workflow.getHandle('failover/shop').describe()).rejects.toThrow();
+      await expect(lab.client.workflow.getHandle('failover/shop').describe()).rejects.toThrow(/not found/i);
 
       const listed = JSON.parse((await say('--json', 'schedule', 'list')).out) as { schedules: object[] };
       expect(listed.schedules).toMatchObject([{ name: 'capture-manifests', recent: [second, first] }]);
@@ -166,6 +166,28 @@ test('the manifest store tells its head, a history, one version and what it chan
       [3, expect.stringMatching(/shop\/cart has no version 9\.9; it has 4\.2, 4\.1$/)],
       [3, expect.stringMatching(/manifest store: expected one of manifests, seen other$/)],
       [3, expect.stringMatching(/4\.1 is the first version of shop\/cart$/)],
+    ]);
+  });
+});
+
+test('the doctor tells every finding of a rehearsal', limit, async () => {
+  const plan = testPlan([{ id: 'rehearse/west', kind: 'rehearseKubernetes' }], { mode: 'precheck' });
+  const rehearsed = {
+    problems: ['schedule daily of east: there is none; create it'],
+    warnings: ['images: 2 without a digest'],
+    good: ['backup location of west: Available'],
+  };
+  const rehearseKubernetes: StepActivity = async () =>
+    testOutcome('refused', 'no', { before: rehearsed, details: rehearsed.problems });
+  await withCli({ compiled: compiled(plan), steps: { rehearseKubernetes } }, async (say) => {
+    const { code, out } = await say('--json', 'doctor');
+    expect(code).toBe(1);
+    const { findings } = JSON.parse(out) as { findings: { what: string; ok: boolean; detail: string }[] };
+    const rehearsal = findings.filter(({ what }) => what.startsWith('precheck kubernetes-rehearsal '));
+    expect(rehearsal.map(({ ok, detail }) => [ok, detail])).toEqual([
+      [false, 'schedule daily of east: there is none; create it'],
+      [true, 'warning: images: 2 without a digest'],
+      [true, 'backup location of west: Available'],
     ]);
   });
 });

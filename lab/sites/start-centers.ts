@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import type { Say } from '../engines/cache.ts';
+import { obtainEtcd, startEtcd } from '../engines/etcd.ts';
+import { obtainNacos, startNacos } from '../engines/nacos.ts';
+import type { PortBlock } from '../process/ports.ts';
+import type { Supervisor } from '../process/supervise.ts';
+import { etcdKey, nacosKey } from './layout.ts';
+import type { Place } from './seed-datasources.ts';
+import type { FollowedDatasource } from './start-apps.ts';
+
+export interface CenterOptions {
+  readonly folder: string;
+  readonly say: Say;
+  /** Default true. */
+  readonly nacos?: boolean;
+}
+
+export interface Centers {
+  readonly etcdUrl: string;
+  readonly nacosUrl?: string;
+  placeOf(database: string): Place;
+  followed(database: string): Omit<FollowedDatasource, 'datasource'>;
+}
+
+/** `orders` is published in Nacos where there is one, everything else in etcd. */
+export async function startCenters(
+  { folder, say, nacos = true }: CenterOptions,
+  supervisor: Supervisor,
+  ports: PortBlock,
+): Promise<Centers> {
+  const etcdPorts = { client: await ports.next(), peer: await ports.next() };
+  const etcdUrl = `http://127.0.0.1:${etcdPorts.client}`;
+  const nacosPort = nacos ? await ports.nextForNacos() : undefined;
+  await Promise.all([
+    obtainEtcd(say).then((program) =>
+      startEtcd(supervisor, { program, name: 'etcd', dataDir: join(folder, 'etcd'), ports: etcdPorts }),
+    ),
+    nacosPort === undefined
+      ? undefined
+      : obtainNacos(say).then((program) =>
+          startNacos(supervisor, program, { name: 'nacos', home: join(folder, 'nacos'), port: nacosPort }),
+        ),
+  ]);
+  const nacosUrl = nacosPort === undefined ? undefined : `http://127.0.0.1:${nacosPort}/nacos`;
+  const inNacos = (database: string): string | undefined => (database === 'orders' ? nacosUrl : undefined);
+  return {
+    etcdUrl,
+    ...(nacosUrl === undefined ? {} : { nacosUrl }),
+    placeOf: (database) => {
+      const url = inNacos(database);
+      return url === undefined ? { etcdUrl, key: etcdKey(database) } : { nacosUrl: url, ...nacosKey };
+    },
+    followed: (database) => {
+      const url = inNacos(database);
+      return url === undefined
+        ? { center: { kind: 'etcd', endpoints: [etcdUrl] }, key: etcdKey(database) }
+        : { center: { kind: 'nacos', url }, ...nacosKey };
+    },
+  };
+}
