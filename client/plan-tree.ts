@@ -59,5 +59,9 @@ function planDetails(step: StepRecord, parent: string | undefined): readonly str
             (detail) => `${outcome.status === 'planned' ? 'would' : outcome.status}: ${detail}`,
           )
         : [`${outcome.status === 'already' ? 'already so' : outcome.status}: ${outcome.summary}`];
-  return [...words, ...(also.length === 0 ? [] : [`after ${also.join(', ')}, too`])];
+  return [...words, ...(also.length === 0 ? [] : [`after ${fewOf(also)}, too`])];
 }
+
+/** A step that waits for dozens of hosts would fill the screen with their names. */
+const fewOf = (names: readonly string[]): string =>
+  names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;

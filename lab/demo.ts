@@ -82,6 +82,10 @@ function print(summary: DemoSummary): void {
     ['decision to first write', `${summary.decisionToFirstWriteMs} ms`],
     ['write gap of the lost users', `${summary.writeGapMs} ms`],
     ['databases', promoted.join(', ')],
+    [
+      'branches, from the decision',
+      `databases ${summary.databaseBranchMs} ms${summary.clusterBranchMs === undefined ? '' : `, cluster ${summary.clusterBranchMs} ms`}`,
+    ],
     ['consumers', `${summary.consumersAcked} of ${summary.consumersTotal} on the new primaries`],
     ...(summary.objectsExpected === undefined ? [] : [['cluster', clusterRow(summary)] as const]),
     ['report', summary.reportPath],
@@ -89,11 +93,12 @@ function print(summary: DemoSummary): void {
   console.log(`\n${rows.map(([name, value]) => `  ${name.padEnd(30)}${value}`).join('\n')}\n`);
 }
 
-const clusterRow = ({
+function clusterRow({
   objectsExpected,
   objectsPresent,
   objectsReady,
   differences,
   kubernetesPeakMb,
-}: DemoSummary) =>
-  `${objectsPresent} of ${objectsExpected} objects are back, ${objectsReady} ready, ${differences?.length} differences (${kubernetesPeakMb} MB)`;
+}: DemoSummary) {
+  return `${objectsPresent} of ${objectsExpected} objects are back, ${objectsReady} ready, ${differences?.length} differences (${kubernetesPeakMb} MB)`;
+}

@@ -22,6 +22,10 @@ export interface DemoSummary extends Partial<ClusterFigures> {
   readonly misroutedWrites: number;
   readonly writeGapMs: number;
   readonly decisionToFirstWriteMs: number;
+  /** From the decision until every consumer ran on the new primaries; the units may open. */
+  readonly databaseBranchMs: number;
+  /** From the decision until the last public host was turned over; with `--kubernetes` the units wait for it, too. */
+  readonly clusterBranchMs?: number;
   readonly databases: readonly DatabaseFigures[];
   readonly consumersAcked: number;
   readonly consumersTotal: number;
@@ -46,6 +50,8 @@ export function summarize(
     misroutedWrites: writer.misroutedWrites,
     writeGapMs: writer.writeGapMs,
     decisionToFirstWriteMs: result.firstWriteAt - result.decidedAt,
+    databaseBranchMs: endOf(result, 'pushDatasource'),
+    ...(kubernetes === undefined ? {} : { clusterBranchMs: endOf(result, 'shiftMesh') }),
     databases: clusters.map((cluster) => figuresOf(cluster, stepsOfKind(record, 'promoteDatabase'))),
     consumersAcked: sum(pushes.map(({ acknowledged }) => acknowledged)),
     consumersTotal: sum(pushes.map(({ total }) => total)),
@@ -56,6 +62,10 @@ export function summarize(
     ...kubernetes,
   };
 }
+
+/** From the decision until the last step of a kind had ended, ms. */
+const endOf = ({ record, decidedAt }: SiteLossResult, kind: string): number =>
+  Math.max(...stepsOfKind(record, kind).map(({ endedAt }) => endedAt ?? Number.NaN)) - decidedAt;
 
 /** What must hold for the demo to have shown what it promises; empty when it did. */
 export function brokenPromises(summary: DemoSummary, atLeastWrites: number): string[] {
