@@ -116,7 +116,7 @@ const datasource = z.strictObject({
     .min(0)
     .max(100)
     .default(1)
-    .describe('Consumers that take a new document first; 0 = everyone at once.'),
+    .describe('Consumers that take a new document first; 0 = everyone at once, as in forced style.'),
   ackTimeoutMs: milliseconds.default(10_000).describe('How long all live consumers may need to acknowledge.'),
 });
 

@@ -11,7 +11,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   },
   push: {
     measures:
-      'publish to applied and acknowledged at every consumer [--consumers N] [--rounds N] [--json FILE]',
+      'publish to applied and acknowledged at every consumer [--consumers N] [--rounds N] [--warmup N] [--processes N] [--targets A,B] [--own-connections] [--json FILE]',
     load: () => import('./push.ts'),
   },
   flip: {

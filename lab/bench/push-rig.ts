@@ -24,6 +24,8 @@ export interface RigOptions {
   readonly folder: string;
   readonly consumers: number;
   readonly processes: number;
+  /** Each consumer connects to the config center by itself, as if it were a process of its own. */
+  readonly ownConnections: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -123,6 +125,7 @@ export async function startRig(
         key,
         collectors: collectors.map(({ url }) => ({ url })),
         connectionLimit: 1,
+        ownConnection: options.ownConnections,
         limits: { warmMs: options.keepWarm ? warmMs : 0 },
       },
       snapshotFolder,

@@ -19,6 +19,9 @@ interface Figures {
 interface TargetResult {
   readonly target: string;
   readonly consumers: number;
+  readonly processes: number;
+  /** To the config center. */
+  readonly connections: 'one a process' | 'one a consumer';
   /** Counted ones, after those that only warm up. */
   readonly rounds: number;
   readonly warmUpRounds: number;
@@ -59,6 +62,7 @@ export async function run(args: string[]): Promise<void> {
       rounds: { type: 'string', default: '5' },
       warmup: { type: 'string', default: '3' },
       processes: { type: 'string', default: '4' },
+      'own-connections': { type: 'boolean', default: false },
       targets: { type: 'string', default: Object.keys(targets).join(',') },
       json: { type: 'string' },
     },
@@ -86,6 +90,7 @@ export async function run(args: string[]): Promise<void> {
     say: console.log,
     consumers,
     processes,
+    ownConnections: values['own-connections'],
   };
   try {
     const servers = await startPrimaries(options);
@@ -96,7 +101,7 @@ export async function run(args: string[]): Promise<void> {
       const center = centers.get(kind) ?? (await startCenter(kind, options));
       centers.set(kind, center);
       const rig = await startRig(target, center, servers, { ...options, ...how });
-      results.push(await measure(target, rig, { consumers, rounds, warmUp }));
+      results.push(await measure(target, rig, options, { rounds, warmUp }));
       await rig.end();
     }
     report(results, load, values.json);
@@ -116,7 +121,8 @@ function wholeNumber(value: string): number {
 async function measure(
   target: Target,
   rig: Rig,
-  { consumers, rounds, warmUp }: { consumers: number; rounds: number; warmUp: number },
+  { consumers, processes, ownConnections }: RigOptions,
+  { rounds, warmUp }: { readonly rounds: number; readonly warmUp: number },
 ): Promise<TargetResult> {
   const first = await rig.round();
   if (first.outcome.status !== 'done') throw new Error(`${target}: ${first.outcome.summary}`);
@@ -145,6 +151,8 @@ async function measure(
   return {
     target,
     consumers,
+    processes,
+    connections: ownConnections ? 'one a consumer' : 'one a process',
     rounds,
     warmUpRounds: warmUp,
     ways: targets[target].useCollectors ? 'center and collectors' : 'center alone',
