@@ -41,16 +41,23 @@ export const promoteDatabase: StepKind<PromoteDatabaseParameters, ObservedPromot
     }
   },
   decide: decidePromotion,
-  apply: (input, _observed, tools) => underLock(input, tools, applyPromotion),
+  apply: (input, observed, tools) => underLock(input, tools, applyPromotion, observed),
   verify: verifyPromotion,
   undo: (input, tools) => underLock(input, tools, undoPromotion),
 };
 
-/** A forced run does not wait for nodes of the site that is lost. */
-const sessionsFor = ({ style, parameters }: Input, tools: StepTools): Promise<ClusterSessions> =>
-  openSessions(parameters.cluster, tools, (site) =>
-    style === 'forced' && site === parameters.fromSite ? connectTimeoutsMs.brief : connectTimeoutsMs.patient,
-  );
+/** A forced run does not wait for nodes of the site that is lost, and hardly for those that `wasSilent` a moment ago. */
+const sessionsFor = (
+  { style, parameters }: Input,
+  tools: StepTools,
+  wasSilent: (node: string) => boolean = () => false,
+): Promise<ClusterSessions> =>
+  openSessions(parameters.cluster, tools, (site, name) => {
+    const { glance, brief, patient } = connectTimeoutsMs;
+    if (style !== 'forced') return patient;
+    if (site === parameters.fromSite) return wasSilent(name) ? glance : brief;
+    return wasSilent(name) ? brief : patient;
+  });
 
 async function observePromotion(
   sessions: ClusterSessions,
@@ -76,11 +83,18 @@ async function underLock<Result>(
   input: Input,
   tools: StepTools,
   work: (promotion: Promotion) => Promise<Result>,
+  seen?: ObservedPromotion,
 ): Promise<Result> {
-  const sessions = await sessionsFor(input, tools);
+  const wasSilent = (name: string) =>
+    seen?.nodes.some((node) => node.name === name && !node.reachable) === true;
+  const sessions = await sessionsFor(input, tools, wasSilent);
   try {
-    const promotion = { input, tools, sessions, evidence: [], details: [], leftToDo: [], durationsMs: {} };
-    await at(promotion, 'lock', () => lockNodes(sessions, input.parameters.database, tools));
+    const { database, primary, cluster } = input.parameters;
+    const replicationPassword = await tools.secret(cluster.replication.password);
+    const found = { evidence: [], details: [], leftToDo: [], durationsMs: {} };
+    const promotion = { input, tools, sessions, replicationPassword, ...found };
+    const dispensable = input.style === 'forced' ? primary : undefined;
+    await at(promotion, 'lock', () => lockNodes(sessions, database, tools, dispensable));
     const inspect = input.mode !== 'undo' && input.style === 'graceful';
     const observed = await observePromotion(sessions, input, inspect);
     return await work({ ...promotion, observed });
@@ -128,7 +142,9 @@ async function verifyPromotion(
   tools: StepTools,
   done?: Applied,
 ): Promise<Verified<ObservedPromotion>> {
-  const sessions = await sessionsFor(input, tools);
+  // Who was silent during the promotion is on its list already; a look at the lost site is all that is left.
+  const { cluster, fromSite } = input.parameters;
+  const sessions = await sessionsFor(input, tools, (name) => cluster.nodes[name]?.site === fromSite);
   try {
     const observed = await observePromotion(sessions, input, false);
     return judgePromoted(observed, input, done?.durationsMs?.['freezeToOpen']);

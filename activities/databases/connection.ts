@@ -38,8 +38,11 @@ export interface DatabaseConnection {
   destroy(): void;
 }
 
-/** A node that is expected to be dead is not waited for; any other may be slow, and missing it changes the outcome. */
-export const connectTimeoutsMs = { brief: 1_500, patient: 5_000 } as const;
+/**
+ * A node that is expected to be dead is not waited for, and one that has just been silent is only glanced at; any other
+ * may be slow, and missing it changes the outcome.
+ */
+export const connectTimeoutsMs = { glance: 300, brief: 1_500, patient: 5_000 } as const;
 const STATEMENT_TIMEOUT_MS = 10_000;
 
 export async function connectTo(

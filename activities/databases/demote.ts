@@ -55,7 +55,7 @@ async function demote(promotion: Promotion, name: string, promoted: string): Pro
     facts !== undefined && sourceOf(facts, observed.nodes, input.parameters.cluster.nodes) === promoted;
   await at(promotion, 'demote', async () => {
     await driver.stopReplication(old);
-    if (!follows) await driver.demoteTo(old, await sourceAt(promotion, promoted));
+    if (!follows) await driver.demoteTo(old, sourceAt(promotion, promoted));
     await driver.startReplication(old);
   });
   await at(promotion, 'await-demoted', () => awaitDemoted(promotion, name, promoted));

@@ -25,7 +25,7 @@ export async function drain(
   if (chosen.catchUpFrom === undefined) return undefined;
   const follower = sessionTo(promotion, chosen.name);
   await driver.stopReplication(follower);
-  await driver.pointTo(follower, await sourceAt(promotion, holder));
+  await driver.pointTo(follower, sourceAt(promotion, holder));
   await driver.startReplication(follower);
   const late = await applyAll(promotion, chosen.name, received.union);
   return late === undefined ? undefined : { node: chosen.name, why: late };

@@ -1,10 +1,11 @@
 import { countBeyond, formatGtids, parseGtids, unionOfGtids } from '../../domain/promotion/mariadb-gtid.ts';
-import { firstRow, textCell, tolerate, type DatabaseConnection } from './connection.ts';
+import { firstRow, isStatementError, textCell, tolerate, type DatabaseConnection } from './connection.ts';
 import type { ReceivedFacts, ReceivedNote } from './driver.ts';
 import { mariadbChannels, mariadbPosition } from './mariadb-observe.ts';
 import { readRelayLog } from './mariadb-relay-log.ts';
 
 const BAD_SLAVE = 1200; // no replication is configured
+const NO_SUCH_TABLE = [1146, 1049];
 
 /**
  * What this survivor holds. Kept in a local table (outside the binary log) before a thread is touched: MariaDB
@@ -25,7 +26,7 @@ export async function captureReceived(
   );
   const foreign = formatGtids(parseGtids(last).filter(({ server }) => String(server) !== identity));
   const fromSource = unionOfGtids([foreign, replicated, known, ...received]);
-  await writeNote(connection, note, fromSource);
+  if (fromSource !== known) await writeNote(connection, note, fromSource);
   const broken = channels.find((channel) => channel.applierErrno !== 0);
   return {
     total: unionOfGtids([fromSource, last]),
@@ -49,8 +50,22 @@ async function ownPosition(
   };
 }
 
+/** '' where nothing was written down yet. */
 async function readNote(connection: DatabaseConnection, note: ReceivedNote): Promise<string> {
-  await withoutBinlog(connection, async () => {
+  try {
+    const rows = await connection.query(
+      'SELECT position FROM ??.received WHERE epoch = ? AND operation = ?',
+      [note.schema, note.epoch, note.operation],
+    );
+    return textCell(rows[0], 'position');
+  } catch (error) {
+    if (isStatementError(error, ...NO_SUCH_TABLE)) return '';
+    throw error;
+  }
+}
+
+const writeNote = (connection: DatabaseConnection, note: ReceivedNote, total: string): Promise<void> =>
+  withoutBinlog(connection, async () => {
     await connection.query('CREATE DATABASE IF NOT EXISTS ??', [note.schema]);
     await connection.query(
       `CREATE TABLE IF NOT EXISTS ??.received (
@@ -58,17 +73,6 @@ async function readNote(connection: DatabaseConnection, note: ReceivedNote): Pro
          PRIMARY KEY (epoch, operation)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
       [note.schema],
     );
-  });
-  const rows = await connection.query('SELECT position FROM ??.received WHERE epoch = ? AND operation = ?', [
-    note.schema,
-    note.epoch,
-    note.operation,
-  ]);
-  return textCell(rows[0], 'position');
-}
-
-const writeNote = (connection: DatabaseConnection, note: ReceivedNote, total: string): Promise<void> =>
-  withoutBinlog(connection, async () => {
     await connection.query('REPLACE INTO ??.received (epoch, operation, position) VALUES (?, ?, ?)', [
       note.schema,
       note.epoch,

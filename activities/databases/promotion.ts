@@ -15,6 +15,8 @@ export interface Promotion {
   readonly tools: StepTools;
   readonly sessions: ClusterSessions;
   readonly observed: ObservedPromotion;
+  /** Resolved once, ahead of everything that users wait for. */
+  readonly replicationPassword: string;
   readonly evidence: Evidence[];
   readonly details: string[];
   readonly leftToDo: string[];
@@ -40,15 +42,15 @@ export function sessionTo({ sessions }: Pick<Promotion, 'sessions'>, node: strin
   return connection;
 }
 
-export async function sourceAt(
-  { sessions, tools }: Pick<Promotion, 'sessions' | 'tools'>,
+export function sourceAt(
+  { sessions, replicationPassword }: Pick<Promotion, 'sessions' | 'replicationPassword'>,
   node: string,
-): Promise<ReplicationSource> {
+): ReplicationSource {
   const { cluster } = sessions;
   const address = cluster.nodes[node];
   if (address === undefined) throw new Error(`the cluster has no node ${node}`);
-  const password = await tools.secret(cluster.replication.password);
-  return { host: address.host, port: address.port, user: cluster.replication.user, password };
+  const { host, port } = address;
+  return { host, port, user: cluster.replication.user, password: replicationPassword };
 }
 
 export const noteOf = ({ sessions, input }: Pick<Promotion, 'sessions' | 'input'>): ReceivedNote => ({

@@ -26,7 +26,7 @@ export async function captureAndRevoke(promotion: Promotion): Promise<Received> 
   const { driver, cluster } = sessions;
   const { primary } = input.parameters;
   const note = noteOf(promotion);
-  const names = [...sessions.reached.keys()].filter((name) => name !== primary);
+  const names = [...sessions.reached.keys()].filter((name) => name !== primary).sort();
   const each = <Result>(work: (name: string) => Promise<Result>) => Promise.all(names.map(work));
   await at(promotion, 'capture', () =>
     each((name) => driver.captureReceived(sessionTo(promotion, name), note)),
@@ -40,14 +40,17 @@ export async function captureAndRevoke(promotion: Promotion): Promise<Received> 
       await driver.revoke(connection);
     }),
   );
-  const after = await each((name) => driver.captureReceived(sessionTo(promotion, name), note));
+  const after = await each(async (name) => ({
+    received: await driver.captureReceived(sessionTo(promotion, name), note),
+    own: await errantOf(promotion, name),
+  }));
   const totals = new Map<string, string>();
   const errant = new Map<string, string>();
   for (const [index, name] of names.entries()) {
-    const { total = '', fromSource = '', applierErrno = 0, applierError = '' } = after[index] ?? {};
+    const { received, own = '' } = after[index] ?? {};
+    const { total = '', fromSource = '', applierErrno = 0, applierError = '' } = received ?? {};
     if (applierErrno !== 0)
       obstacles.set(name, `its applier stopped by error ${applierErrno}: ${applierError}`);
-    const own = await errantOf(promotion, name);
     if (own !== '') errant.set(name, own);
     if (own !== '' && input.overrides?.['acceptErrant'] === undefined)
       obstacles.set(name, `it holds ${own}, which no other survivor knows of (acceptErrant takes it over)`);
@@ -62,17 +65,15 @@ export async function captureAndRevoke(promotion: Promotion): Promise<Received> 
   return { totals, obstacles, errant, union, cut };
 }
 
-/** Own writes of a standby, by comparison with all the others; with nobody to compare to, none can be seen. */
+/** Own writes of a standby, by comparison with all others that answer; with nobody to compare to, none can be seen. */
 async function errantOf(promotion: Promotion, name: string): Promise<string> {
-  const { sessions, observed, input } = promotion;
+  const { sessions, observed } = promotion;
   const { driver } = sessions;
   const own = nodeNamed(observed.nodes, name);
   // Taken out of replication by an earlier attempt, which had looked; it may have begun the journal since.
   if (own?.server.channels.length === 0) return '';
   const connection = sessionTo(promotion, name);
-  const others = observed.nodes
-    .filter(isReached)
-    .filter((node) => node.name !== name && node.name !== input.parameters.primary);
+  const others = observed.nodes.filter(isReached).filter((node) => node.name !== name);
   if (others.length === 0) return '';
   const lists = others.flatMap((node) => [
     node.server.executed.last,

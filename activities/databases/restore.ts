@@ -64,6 +64,6 @@ async function followAgain(promotion: Promotion, name: string): Promise<void> {
   const connection = sessionTo(promotion, name);
   await driver.relieveSemiSync(connection); // armed as a source, stopping the applier could wait for ever
   await driver.stopReplication(connection);
-  await driver.pointTo(connection, await sourceAt(promotion, promotion.input.parameters.primary));
+  await driver.pointTo(connection, sourceAt(promotion, promotion.input.parameters.primary));
   await driver.startReplication(connection);
 }

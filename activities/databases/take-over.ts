@@ -1,10 +1,12 @@
-import { isReached, type JournalRow } from '../../domain/promotion/facts.ts';
+import type { JournalRow } from '../../domain/promotion/facts.ts';
+import { remainingAckers } from '../../domain/promotion/guarantees.ts';
 import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { StepRefused } from '../define-step.ts';
 import type { DatabaseConnection } from './connection.ts';
 import { createJournal, journalExists, writeJournal } from './journal.ts';
 import type { FrozenPrimary } from './planned.ts';
-import { at, found, pollUntil, sessionTo, sourceAt, type Promotion } from './promotion.ts';
+import { at, found, pollUntil, sessionTo, type Promotion } from './promotion.ts';
+import { bringSiblings } from './siblings.ts';
 
 /**
  * From a proven candidate to an open primary. Everything before the journal row can be taken back; the row is the
@@ -22,24 +24,20 @@ export interface TakeOver {
 }
 
 export async function takeOver(promotion: Promotion, options: TakeOver): Promise<void> {
-  const { sessions } = promotion;
-  const { cluster } = sessions;
+  const { driver } = promotion.sessions;
   const candidate = sessionTo(promotion, options.candidate);
-  const semisync = cluster.durability === 'semisync';
-  const siblings = bringSiblings(promotion, options.candidate);
-  // A failed sibling is judged by the ackers that are left; it must not end the process as unhandled meanwhile.
-  siblings.pointed.catch(() => undefined);
-  await at(promotion, 'detach-candidate', () => promotion.sessions.driver.stopReplication(candidate));
-  if (semisync) await armSemiSync(promotion, candidate);
-  const attached = siblings.start();
-  attached.catch(() => undefined);
+  const ready = at(promotion, 'detach-candidate', () => driver.stopReplication(candidate)).then(() =>
+    armSemiSync(promotion, candidate),
+  );
+  const siblings = bringSiblings(promotion, options.candidate, ready);
+  await ready;
   const dropped = dropSource(promotion, candidate);
   dropped.catch(() => undefined);
-  if (semisync) await awaitAckers(promotion, candidate, attached);
+  const durability = await awaitAckers(promotion, candidate);
   await dropped;
   await verifyFrozen(promotion, options);
-  await openCandidate(promotion, candidate, options);
-  await at(promotion, 'finish-siblings', () => attached);
+  await openCandidate(promotion, candidate, { ...options, durability });
+  await at(promotion, 'finish-siblings', () => siblings.finish());
 }
 
 /**
@@ -50,92 +48,69 @@ const dropSource = (promotion: Promotion, candidate: DatabaseConnection): Promis
   at(promotion, 'drop-source', () => promotion.sessions.driver.dropReplication(candidate));
 
 /** Only once the applier has ended: it would wait for acknowledgements itself. */
-const armSemiSync = (promotion: Promotion, candidate: DatabaseConnection): Promise<void> =>
-  at(promotion, 'arm-semi-sync', () =>
-    promotion.sessions.driver.armSemiSync(candidate, promotion.sessions.cluster.ackers),
-  );
-
-/** All other nodes that answer, except the old primary: stopped and pointed at once, started when the candidate is ready. */
-function bringSiblings(
-  promotion: Promotion,
-  candidate: string,
-): { readonly pointed: Promise<readonly string[]>; start(): Promise<void> } {
-  const { sessions, input, observed } = promotion;
-  const { driver, cluster } = sessions;
-  const names = [...sessions.reached.keys()].filter(
-    (name) => name !== candidate && name !== input.parameters.primary,
-  );
-  const attempt = async (
-    name: string,
-    work: (connection: DatabaseConnection) => Promise<void>,
-  ): Promise<boolean> => {
-    try {
-      await work(sessionTo(promotion, name));
-      return true;
-    } catch (error) {
-      promotion.leftToDo.push(`${name} must be made to follow ${candidate}: ${String(error)}`);
-      return false;
-    }
-  };
-  const pointed = (async () => {
-    const source = await sourceAt(promotion, candidate);
-    const stopped = await at(promotion, 'stop-siblings', () =>
-      Promise.all(names.map((name) => attempt(name, (connection) => driver.stopReplication(connection)))),
-    );
-    const ready = names.filter((_, index) => stopped[index]);
-    const done = await at(promotion, 'point-siblings', () =>
-      Promise.all(
-        ready.map((name) =>
-          attempt(name, async (connection) => {
-            const facts = observed.nodes.filter(isReached).find((node) => node.name === name);
-            if (cluster.durability === 'semisync' && facts?.server.semiSync.replicaEnabled !== true)
-              await driver.relieveSemiSync(connection);
-            await driver.pointTo(connection, source);
-          }),
-        ),
-      ),
-    );
-    return ready.filter((_, index) => done[index]);
-  })();
-  return {
-    pointed,
-    start: async () => {
-      const ready = await pointed;
-      await at(promotion, 'start-siblings', () =>
-        Promise.all(ready.map((name) => attempt(name, (connection) => driver.startReplication(connection)))),
-      );
-    },
-  };
+async function armSemiSync(promotion: Promotion, candidate: DatabaseConnection): Promise<void> {
+  const { driver, cluster } = promotion.sessions;
+  if (cluster.durability === 'semisync' && !standsAlone(promotion))
+    await at(promotion, 'arm-semi-sync', () => driver.armSemiSync(candidate, cluster.ackers));
 }
 
-/** A commit without an acker would hang, so the opening waits for them. */
-async function awaitAckers(
-  promotion: Promotion,
-  candidate: DatabaseConnection,
-  attached: Promise<void>,
-): Promise<void> {
-  const { driver, cluster } = promotion.sessions;
-  await at(promotion, 'await-ackers', async () => {
-    await attached;
-    const problem = await pollUntil(
-      promotion,
-      {
-        what: `${cluster.ackers} replica(s) can acknowledge to ${candidate.node}`,
-        withinMs: 10_000,
-        everyMs: 1,
-      },
-      async () => {
-        const clients = await driver.semiSyncClients(candidate);
-        return clients >= cluster.ackers ? undefined : `${clients} can`;
-      },
-    );
-    if (problem !== undefined)
+/** A person has accepted that there is nobody to wait for. */
+const standsAlone = ({ sessions, input, observed }: Promotion): boolean =>
+  input.overrides?.['acceptAlone'] !== undefined &&
+  remainingAckers(input.parameters.primary, observed.nodes) < sessions.cluster.ackers;
+
+/** For the journal: `alone` when a person accepted that nobody acknowledges. */
+type OpenedDurability = 'semisync' | 'async' | 'alone';
+
+/** A commit without an acker would hang, so the opening waits for them; `acceptAlone` opens without semi-sync. */
+async function awaitAckers(promotion: Promotion, candidate: DatabaseConnection): Promise<OpenedDurability> {
+  const { sessions, input } = promotion;
+  const { driver, cluster } = sessions;
+  if (cluster.durability === 'async') return 'async';
+  return at(promotion, 'await-ackers', async () => {
+    const acceptAlone = input.overrides?.['acceptAlone'];
+    const isExpected = !standsAlone(promotion);
+    const problem = isExpected
+      ? await missingAckers(promotion, candidate, acceptAlone === undefined ? 10_000 : 2_000)
+      : 'nobody else answers';
+    if (problem === undefined) return 'semisync';
+    if (acceptAlone === undefined)
       throw new StepRefused(
-        [problem, ...promotion.leftToDo, 'opened now, every write would hang'],
+        [
+          problem,
+          ...promotion.leftToDo,
+          'opened now, every write would hang; bring a replica back, or answer acceptAlone: it is opened with semi-sync off',
+        ],
         promotion.evidence,
       );
+    if (isExpected) await driver.relieveSemiSync(candidate);
+    found(promotion, 'opened without acknowledgers', acceptAlone, candidate.node);
+    promotion.leftToDo.push(
+      `${candidate.node} acknowledges writes alone, with semi-sync off: attach a replica, then switch semi-sync on again (docs/databases.md)`,
+    );
+    return 'alone';
   });
 }
+
+const missingAckers = (
+  promotion: Promotion,
+  candidate: DatabaseConnection,
+  withinMs: number,
+): Promise<string | undefined> => {
+  const { driver, cluster } = promotion.sessions;
+  return pollUntil(
+    promotion,
+    {
+      what: `${cluster.ackers} replica(s) can acknowledge to ${candidate.node}`,
+      withinMs,
+      everyMs: 1,
+    },
+    async () => {
+      const clients = await driver.semiSyncClients(candidate);
+      return clients >= cluster.ackers ? undefined : `${clients} can`;
+    },
+  );
+};
 
 /** The freeze must have held until now: somebody with enough privileges may have lifted it. */
 async function verifyFrozen(promotion: Promotion, { frozen }: TakeOver): Promise<void> {
@@ -161,7 +136,7 @@ async function verifyFrozen(promotion: Promotion, { frozen }: TakeOver): Promise
 async function openCandidate(
   promotion: Promotion,
   candidate: DatabaseConnection,
-  options: TakeOver,
+  options: TakeOver & { readonly durability: OpenedDurability },
 ): Promise<void> {
   const { sessions, tools } = promotion;
   const { driver, cluster } = sessions;
@@ -172,7 +147,7 @@ async function openCandidate(
       await createJournal(candidate, cluster.journalSchema);
     }
     options.committing();
-    await recordOpening(promotion, candidate, options.position);
+    await recordOpening(promotion, candidate, options);
   });
   await at(promotion, 'open', () => driver.open(candidate));
   if (options.frozen !== undefined)
@@ -184,7 +159,7 @@ async function openCandidate(
 async function recordOpening(
   { input, sessions, observed, tools }: Promotion,
   promoted: DatabaseConnection,
-  position: string,
+  opening: { readonly position: string; readonly durability: OpenedDurability },
 ): Promise<void> {
   const { operation, parameters } = input;
   const { cluster } = sessions;
@@ -195,8 +170,8 @@ async function recordOpening(
     primary: promoted.node,
     identity: nodeNamed(observed.nodes, promoted.node)?.server.identity ?? '',
     previous: parameters.primary,
-    position,
-    durability: cluster.durability,
+    position: opening.position,
+    durability: opening.durability,
     at: tools.now(),
   });
   if (holder !== undefined)
@@ -211,26 +186,32 @@ async function recordOpening(
  */
 export async function finishOpening(promotion: Promotion, opened: JournalRow): Promise<void> {
   const { sessions, observed, input } = promotion;
-  const { driver, cluster } = sessions;
+  const { driver } = sessions;
   const connection = sessionTo(promotion, opened.primary);
   const closed = nodeNamed(observed.nodes, opened.primary)?.server.writable !== true;
-  const semisync = cluster.durability === 'semisync';
   if (closed) {
     // It may have been restarted in between: then it has forgotten its role, and its replicas must be counted again.
     await driver.stopReplication(connection);
     await driver.dropReplication(connection);
-    if (semisync) await armSemiSync(promotion, connection);
+    await armSemiSync(promotion, connection);
   }
-  const siblings = bringSiblings(promotion, opened.primary);
-  const attached = siblings.start();
-  attached.catch(() => undefined);
-  if (semisync) await awaitAckers(promotion, connection, attached);
-  if (opened.epoch !== input.operation.epoch || opened.operation !== input.operation.id) {
-    const { last } = await driver.position(connection);
-    await at(promotion, 'admit-journal', () => driver.admitOrchestrator(connection));
-    await at(promotion, 'write-journal', () => recordOpening(promotion, connection, last));
-    found(promotion, 'went on with the opening of', opened.operation, opened.primary);
+  const siblings = bringSiblings(promotion, opened.primary, Promise.resolve());
+  const isOwn = opened.epoch === input.operation.epoch && opened.operation === input.operation.id;
+  if (closed || !isOwn) {
+    const durability = await awaitAckers(promotion, connection);
+    if (!isOwn) await adopt(promotion, opened, durability);
   }
   if (closed) await at(promotion, 'open', () => driver.open(connection));
-  await at(promotion, 'finish-siblings', () => attached);
+  await at(promotion, 'finish-siblings', () => siblings.finish());
+}
+
+async function adopt(promotion: Promotion, opened: JournalRow, durability: OpenedDurability): Promise<void> {
+  const { driver } = promotion.sessions;
+  const connection = sessionTo(promotion, opened.primary);
+  const { last } = await driver.position(connection);
+  await at(promotion, 'admit-journal', () => driver.admitOrchestrator(connection));
+  await at(promotion, 'write-journal', () =>
+    recordOpening(promotion, connection, { position: last, durability }),
+  );
+  found(promotion, 'went on with the opening of', opened.operation, opened.primary);
 }

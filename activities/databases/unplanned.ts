@@ -2,6 +2,7 @@ import { candidatesOf } from '../../domain/promotion/candidates.ts';
 import { elect, electWithLoss, type Survivor } from '../../domain/promotion/elect.ts';
 import {
   describeLoss,
+  durabilityOf,
   judgeFence,
   judgeLoss,
   lossObjection,
@@ -84,6 +85,7 @@ async function prove(
   const { sessions, input } = promotion;
   const { driver, cluster } = sessions;
   const { primary, acceptableLossTransactions } = input.parameters;
+  const durability = durabilityOf(cluster, primary, promotion.observed.nodes);
   const { acceptUnfenced, acceptLoss } = input.overrides ?? {};
   const connection = sessionTo(promotion, chosen.name);
   return at(promotion, 'prove-fence', async () => {
@@ -92,14 +94,14 @@ async function prove(
       frozen === undefined ? undefined : await driver.difference(connection, position, frozen.position.last);
     const fence = judgeFence({
       primary,
-      durability: cluster.durability,
+      durability,
       frozen: frozen !== undefined,
       revocation: received.cut,
       ...(acceptUnfenced === undefined ? {} : { acceptUnfenced }),
     });
     const loss = judgeLoss({
       primary,
-      durability: cluster.durability,
+      durability,
       revocation: received.cut,
       behindSurvivors: chosen.lacks,
       ...(behind === undefined ? {} : { behindPrimary: behind.missingCount }),

@@ -2,7 +2,14 @@ import { judgeStamp } from '../operation.ts';
 import type { Decision } from '../step.ts';
 import { bestOf, candidatesOf, judgeCandidate, whyNoCandidate } from './candidates.ts';
 import { isReached, isReplica, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
-import { judgeFence, judgeLoss, lossObjection, revocation } from './guarantees.ts';
+import {
+  aloneObjection,
+  durabilityOf,
+  judgeFence,
+  judgeLoss,
+  lossObjection,
+  revocation,
+} from './guarantees.ts';
 import { interruptedFreeze, mayBeOpen, newestOpening, openingToFinish, whyMayBeOpen } from './interrupted.ts';
 import { nodeNamed, ownRow, type ObservedPromotion, type PromotionInput } from './observed-promotion.ts';
 import { preflight } from './preflight.ts';
@@ -139,6 +146,8 @@ function decideGraceful(
   const best = bestOf(verdicts);
   if (findings.length > 0) return refuse(...findings.map((finding) => finding.text));
   if (best === undefined) return refuse(...verdicts.map((one) => one.objection ?? ''));
+  const alone = aloneObjection(cluster, name, observed.nodes, input.overrides?.['acceptAlone']);
+  if (alone !== undefined && !frozenByUs) return refuse(alone);
   if (best.behind > cluster.maxLagTransactions && !frozenByUs)
     return {
       kind: 'wait',
@@ -164,14 +173,16 @@ function decideForced(
   input: PromotionInput,
 ): Decision {
   const { primary: name, cluster, acceptableLossTransactions } = input.parameters;
+  const { acceptUnfenced, acceptLoss, acceptAlone } = input.overrides ?? {};
   const primary = nodeNamed(observed.nodes, name);
+  const alone = aloneObjection(cluster, name, observed.nodes, acceptAlone);
   const will = [
     primary === undefined
       ? `${name} cannot be reached: go by what the standbys received`
       : `freeze ${name} if it lets us`,
     `promote one of ${candidates.map((node) => node.name).join(', ')}`,
   ];
-  if (primary !== undefined) return { kind: 'apply', will };
+  if (primary !== undefined) return alone === undefined ? { kind: 'apply', will } : refuse(alone);
   // What revoking would bring about if every reached standby let go of it.
   const asRevoked = observed.nodes.map((node) =>
     isReached(node)
@@ -185,17 +196,17 @@ function decideForced(
       : node,
   );
   const cut = revocation(cluster, name, asRevoked);
-  const { acceptUnfenced, acceptLoss } = input.overrides ?? {};
+  const durability = durabilityOf(cluster, name, observed.nodes);
   const fence = judgeFence({
     primary: name,
-    durability: cluster.durability,
+    durability,
     frozen: false,
     revocation: cut,
     ...(acceptUnfenced === undefined ? {} : { acceptUnfenced }),
   });
   const loss = judgeLoss({
     primary: name,
-    durability: cluster.durability,
+    durability,
     revocation: cut,
     behindSurvivors: 0,
   });
@@ -203,6 +214,7 @@ function decideForced(
   const reasons = [
     ...(fence.kind === 'unproven' ? fence.reasons : []),
     ...(objection === undefined ? [] : [objection]),
+    ...(alone === undefined ? [] : [alone]),
   ];
   return reasons.length > 0 ? { kind: 'refuse', reasons } : { kind: 'apply', will };
 }

@@ -1,6 +1,7 @@
 import type { DatabaseCluster } from '../schema/inventory.ts';
 import { isReached, type NodeFacts } from './facts.ts';
 import { sourceOf } from './find-primary.ts';
+import { newestOpening } from './interrupted.ts';
 
 /** Whether every acknowledgement that the lost primary could get needed one of the survivors that we have cut off. */
 export interface Revocation {
@@ -131,4 +132,36 @@ export function lossObjection(
   if (loss.kind === 'none' || acceptLoss !== undefined) return undefined;
   if (loss.kind === 'at most' && loss.transactions <= acceptable) return undefined;
   return `${describeLoss(loss)}; acceptable without a decision: ${acceptable}; answer acceptLoss to go on`;
+}
+
+/**
+ * What an acknowledgement of this primary was worth: the inventory's word, unless the journal says that it was opened
+ * without anybody who could acknowledge.
+ */
+export function durabilityOf(
+  { durability }: DatabaseCluster,
+  primary: string,
+  nodes: readonly NodeFacts[],
+): DatabaseCluster['durability'] {
+  const row = newestOpening(nodes);
+  return row?.primary === primary && row.durability === 'alone' ? 'async' : durability;
+}
+
+/** How many could acknowledge to whoever is promoted: all that answer, but itself and the old primary. */
+export const remainingAckers = (primary: string, nodes: readonly NodeFacts[]): number =>
+  Math.max(0, nodes.filter(isReached).filter((node) => node.name !== primary).length - 1);
+
+/** undefined: may go on. Otherwise why a promotion would only lead to a primary whose writes hang. */
+export function aloneObjection(
+  { durability, ackers }: DatabaseCluster,
+  primary: string,
+  nodes: readonly NodeFacts[],
+  acceptAlone: string | undefined,
+): string | undefined {
+  const left = remainingAckers(primary, nodes);
+  if (durability !== 'semisync' || left >= ackers || acceptAlone !== undefined) return undefined;
+  const silent = nodes.filter((node) => !isReached(node) && node.name !== primary);
+  const why =
+    silent.map((node) => (isReached(node) ? '' : node.because)).join('; ') || 'there are no more replicas';
+  return `after the promotion ${left} of ${ackers} needed replica(s) could acknowledge, so every write would hang: ${why}; bring one back, or answer acceptAlone: the new primary is opened with semi-sync off`;
 }

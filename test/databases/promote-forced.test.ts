@@ -115,25 +115,71 @@ for (const engine of ['mariadb', 'mysql'] as const) {
       );
     });
 
-    it('with an acknowledger that cannot be asked: the loss is unknown, and it says how many are needed', async () => {
+    it('with the last standby, asks for each thing that a person must answer for, and then opens it', async () => {
       cluster = await startTestCluster(engine, 'semisync');
+      const writers = await startWriters(cluster, { clients: 2 });
+      await writers.reach(40);
+      await writers.stop();
       await kill('east-1');
       await kill('west-2');
-      const outcome = await promote(forced(20));
-      expect(outcome.status).toBe('refused');
-      expect(outcome.summary).toContain('only 1 of 2 possible acknowledgers are cut off from it, 2 needed');
+      const refused = await promote(forced(20));
+      expect(refused).toMatchObject({
+        status: 'refused',
+        details: [
+          expect.stringMatching(
+            /only 1 of 2 possible acknowledgers are cut off from it, 2 needed.*acceptUnfenced/,
+          ),
+          expect.stringMatching(/1 of 2 possible acknowledgers could be asked, 2 needed.*acceptLoss/),
+          expect.stringMatching(/0 of 1 needed replica.* west-2 .* cannot be reached.*answer acceptAlone/),
+        ],
+      });
+      const outcome = await promote(
+        forced(20, {
+          acceptUnfenced: 'the machine is switched off',
+          acceptLoss: 'agreed with the owner',
+          acceptAlone: 'one server is better than none',
+        }),
+      );
+      expect(outcome).toMatchObject({
+        status: 'done',
+        summary: expect.stringContaining('west-1 is primary'),
+      });
+      expect(outcome.leftToDo).toContainEqual(
+        expect.stringContaining('west-1 acknowledges writes alone, with semi-sync off'),
+      );
+      expect(await writers.missingOn('west-1')).toEqual([]);
+      await cluster.sql('west-1', 'INSERT INTO app.numbers VALUES (1, 1)', 'application'); // and does not hang
     });
 
-    it('where every standby holds a transaction of its own, a person decides', async () => {
+    it('passes over a standby that holds a transaction of its own, and says what is left to do with it', async () => {
       cluster = await startTestCluster(engine, 'semisync');
       await cluster.sql('east-1', 'CREATE TABLE app.something (id INT PRIMARY KEY)', 'application');
       await sleep(300);
-      await kill('east-1');
       await bypassing('west-1', 'CREATE DATABASE errant_one');
+      await kill('east-1');
       const passedOver = await promote(forced(20));
       expect(passedOver).toMatchObject({
         status: 'done',
         summary: expect.stringContaining('west-2 is primary'),
+      });
+      expect(passedOver.leftToDo).toContainEqual(
+        expect.stringMatching(/west-1 holds .*, which west-2 lacks: look at it, then rebuild west-1/),
+      );
+    });
+
+    it('where every standby holds a transaction of its own, a person decides', async () => {
+      cluster = await startTestCluster(engine, 'semisync');
+      await bypassing('west-1', 'CREATE DATABASE errant_one');
+      await bypassing('west-2', 'CREATE DATABASE errant_two');
+      await kill('east-1');
+      const refused = await promote(forced(20));
+      expect(refused).toMatchObject({
+        status: 'refused',
+        details: [
+          'no standby of the wanted site can be promoted',
+          expect.stringMatching(/^west-1: it holds .*, which no other survivor knows of \(acceptErrant/),
+          expect.stringMatching(/^west-2: it holds .*, which no other survivor knows of \(acceptErrant/),
+        ],
       });
     });
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import type { RunRecord, StepRecord } from '../../domain/run.ts';
 import { runCli, type CliResult } from '../../lab/cli.ts';
 import type { Supervised } from '../../lab/process/supervise.ts';
@@ -25,6 +26,8 @@ export interface Scenario {
   fenced(): Promise<void>;
   /** A worker that dies at the named point, once, and is started again, in place of the one that ran. */
   workerThatDiesAt(point: string): Promise<DyingWorker>;
+  /** Ends workflows as a person can in the UI: at once, and without any code of ours. */
+  terminate(...workflowIds: string[]): Promise<void>;
   /** Ends the load and counts what broke a promise; to be compared with `allKept`. */
   judge(): Promise<Kept>;
   close(): Promise<void>;
@@ -111,6 +114,13 @@ export async function openScenario(options: Partial<LabOptions> = {}): Promise<S
       const stopAt = JSON.stringify([{ point, marker: join(folder, `${name}.marker`) }]);
       standing = await startWorker(lab.supervisor, name, { ...lab.environment, SITESHIFT_STOP_AT: stopAt });
       return keepAlive(standing);
+    },
+    terminate: async (...workflowIds) => {
+      const address = lab.environment['SITESHIFT_TEMPORAL_ADDRESS'] ?? '';
+      const connection = await Connection.connect({ address });
+      const { workflow } = new Client({ connection });
+      for (const id of workflowIds) await workflow.getHandle(id).terminate('a scenario of the tests');
+      await connection.close();
     },
     judge: async () => {
       const { lostWrites, duplicateWrites, misroutedWrites, examples, acknowledgedWrites } =

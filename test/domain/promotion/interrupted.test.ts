@@ -149,7 +149,9 @@ describe('after an operation that ended in mid-promotion', () => {
 
   it('a forced move goes past a candidate that a person vouches for', () => {
     const nodes = [east(), lost('west-1'), other('east-1')];
-    const vouched = move('forced', { overrides: { acceptUnfenced: 'west-1 is switched off' } });
+    const vouched = move('forced', {
+      overrides: { acceptUnfenced: 'west-1 is switched off', acceptAlone: 'for now' },
+    });
     expect(words(decidePromotion(observed(nodes), vouched))).toMatch(/^apply: freeze east-1/);
   });
 });
