@@ -57,7 +57,7 @@ export class AcknowledgementWatch {
     return this.#handed;
   }
 
-  /** When a collector had passed the document on for the first time, ms since 1970. */
+  /** When a collector had first passed on the edition that is waited for, ms since 1970. */
   get handedAt(): number | undefined {
     return this.#handedAt;
   }
@@ -95,6 +95,7 @@ export class AcknowledgementWatch {
     const isSlow = this.#watched.targets.some(({ driver }) => !driver.tellsAtOnce);
     let [handAt, registryAt] = [startedAt + (isSlow ? 0 : handAfterMs), startedAt + registryAfterMs];
     let turn = 0;
+    this.#handedAt = undefined; // a canary edition may have been handed over before
     for (;;) {
       const state = tally.state(only);
       const now = tools.now();
