@@ -35,7 +35,7 @@ const accounts: Accounts = {
   application: { user: 'app', password: 'bench-app' },
 };
 /** Followers open their connection to the next primary within this time. */
-const warmMs = 4_000;
+const warmMs = 2_500;
 
 /** For every process of the bench; the documents and the parameters only name them. */
 export const environment = {
@@ -161,7 +161,7 @@ export async function startRig(
       const parameters = parametersOf(center, key, servers, used, from, to);
       const outcome = await runPush(parameters, epoch);
       // Late ones count up to 3 s; the standbys are open again after that.
-      await sleep(warmMs + 2_000);
+      await sleep(warmMs + 1_500);
       return { outcome, events: eventsOf(epoch) };
     },
     end: async () => {
