@@ -60,8 +60,9 @@ export async function run(args: string[]): Promise<void> {
     options: {
       consumers: { type: 'string', default: '1000' },
       rounds: { type: 'string', default: '5' },
-      warmup: { type: 'string', default: '3' },
-      processes: { type: 'string', default: '4' },
+      warmup: { type: 'string', default: '5' },
+      // One a processor: more of them only compile the same code once more.
+      processes: { type: 'string', default: String(Math.max(2, cpus().length)) },
       'own-connections': { type: 'boolean', default: false },
       targets: { type: 'string', default: Object.keys(targets).join(',') },
       json: { type: 'string' },
@@ -211,7 +212,7 @@ function report(results: readonly TargetResult[], load: number, file: string | u
     const alone = results.find(({ target }) => target === `${kind}-center-only`)?.applied;
     if (both === undefined || alone === undefined) continue;
     console.log(
-      `\n${kind} alone reaches the last consumers after ${alone.p9999} ms (p99.99), with the collectors' channel beside it after ${both.p9999} ms: ${alone.p9999 - both.p9999} ms are the center's own`,
+      `\n${kind} alone: applied p50 ${alone.p50}, p99.99 ${alone.p9999} ms; with the collectors' channel beside it p50 ${both.p50}, p99.99 ${both.p9999} ms`,
     );
   }
   const processors = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`;
