@@ -94,6 +94,12 @@ export function apiserverProcess({ name, ports, programs, certificates }: Cluste
   };
 }
 
+/**
+ * The defaults, 20 and 50 requests a second, would be what the clusters wait for: a few hundred pods at once take longer
+ * than everything else in a failover. Large clusters raise them, too.
+ */
+const CLIENT_RATE = { 'kube-api-qps': 200, 'kube-api-burst': 400 };
+
 /** Without the kubeconfigs for authentication and authorization: those need a requestheader CA in the cluster. */
 export function controllerManagerProcess(setup: ClusterSetup): ProcessSpec {
   const { name, ports, programs, certificates } = setup;
@@ -105,6 +111,7 @@ export function controllerManagerProcess(setup: ClusterSetup): ProcessSpec {
       'root-ca-file': certificates.file('ca.crt'),
       'service-account-private-key-file': certificates.file('sa.key'),
       'use-service-account-credentials': true,
+      ...CLIENT_RATE,
       'bind-address': HOST,
       'secure-port': ports.controllerManager,
       'leader-elect': false,
@@ -127,6 +134,7 @@ export function schedulerProcess(setup: ClusterSetup): ProcessSpec {
       'bind-address': HOST,
       'secure-port': ports.scheduler,
       'leader-elect': false,
+      ...CLIENT_RATE,
       'authorization-always-allow-paths': '/healthz,/readyz,/livez,/metrics',
     }),
     ports: { https: ports.scheduler },
