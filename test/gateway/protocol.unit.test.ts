@@ -34,16 +34,16 @@ function search(
 }
 
 test('no schedule makes a bucket writable at two units, and moves do go through', () => {
-  const { violation, opened, undone, runs } = search(4_000);
+  const { violation, opened, undone, runs } = search(2_000);
   expect(violation === undefined ? '' : `${violation.trace.join('\n')}\n${violation.violation}`).toBe('');
-  expect(runs).toBe(4_000);
+  expect(runs).toBe(2_000);
   console.log(`${runs} schedules: ${opened} moves carried through, ${undone} undone`);
   expect(opened).toBeGreaterThan(1_000);
   expect(undone).toBeGreaterThan(200);
 });
 
 test.each(mutants)('the model notices when %s', (mutant) => {
-  const { violation, runs } = search(12_000, mutant);
+  const { violation, runs } = search(4_000, mutant);
   console.log(`${mutant}: ${violation?.violation ?? 'not noticed'}, run ${runs}`);
   expect(violation?.violation).toMatch(/is written at two units/);
 });

@@ -1,11 +1,12 @@
 import { ModelGateway } from './agent.ts';
-import type { Message } from './messages.ts';
+import type { ModelOrchestrator } from './orchestrator.ts';
 import type { World } from './world.ts';
 
-/** Something that may happen next; the higher its weight the more often it does. */
+/** Something that may happen next; the higher its weight the more often it does, and 0 is never. */
 export interface Action {
-  readonly weight: number;
-  run(): void;
+  readonly weight: () => number;
+  /** @param ticket which of the tickets from 0 to weight - 1 was drawn */
+  run(ticket: number): void;
 }
 
 /** How fast time passes and who is busy: different in each run. */
@@ -19,62 +20,98 @@ export const tempoOf = ({ pick }: World): Tempo => ({
   orchestrators: [pick(2), pick(2)].map((busy) => [2, 30][busy] ?? 2),
 });
 
+const always = (weight: number) => () => weight;
+
+/** Made once a run, because a run is hundreds of draws. */
 export function actionsIn(world: World, tempo: Tempo): readonly Action[] {
   const pass = (ms: number) => () => {
     world.time += ms;
   };
   return [
-    { weight: 6, run: pass(tempo.stepMs) },
-    { weight: 6, run: pass(4 * tempo.stepMs) },
-    { weight: 3, run: pass(15 * tempo.stepMs) },
+    { weight: always(6), run: pass(tempo.stepMs) },
+    { weight: always(6), run: pass(4 * tempo.stepMs) },
+    { weight: always(3), run: pass(15 * tempo.stepMs) },
     ...messageActions(world),
     ...world.gateways.flatMap((gateway) => gatewayActions(world, gateway)),
-    ...world.orchestrators.flatMap((orchestrator, index) => [
-      { weight: tempo.orchestrators[index] ?? 1, run: () => world.smoothly(orchestrator) },
-      { weight: 2, run: () => world.sendRequests(orchestrator) },
-      { weight: 3, run: () => world.proceed(orchestrator) },
-      { weight: 1, run: () => orchestrator.restartStep() },
-      { weight: 1, run: () => orchestrator.abort() },
-    ]),
-    { weight: 1, run: () => cutSomebody(world) },
-    { weight: 1, run: () => world.heal() },
+    ...world.orchestrators.flatMap((orchestrator, index) =>
+      orchestratorActions(world, orchestrator, tempo.orchestrators[index] ?? 1),
+    ),
+    { weight: always(1), run: () => cutSomebody(world) },
+    { weight: always(1), run: () => world.heal() },
   ];
 }
 
 function messageActions(world: World): readonly Action[] {
-  const { inFlight, pick } = world;
-  const deliver = (message: Message) => () => {
-    world.inFlight = world.inFlight.filter((one) => one !== message);
-    world.deliver(message);
-  };
-  const actions: Action[] = inFlight
-    .filter(({ to }) => !(to instanceof ModelGateway && to.isPaused))
-    .map((message) => ({ weight: 3, run: deliver(message) }));
-  if (inFlight.length > 12) {
-    const lose = () => void inFlight.splice(pick(inFlight.length), 1);
-    const repeat = () => void inFlight.push(inFlight[pick(inFlight.length)] as Message);
-    actions.push({ weight: 6, run: lose }, { weight: 2, run: repeat });
-  }
-  return actions;
+  const { pick } = world;
+  const isWaiting = ({ to }: World['inFlight'][number]) => !(to instanceof ModelGateway && to.isPaused);
+  const waiting = () => world.inFlight.filter(isWaiting);
+  const crowded = (weight: number) => () => (world.inFlight.length > 12 ? weight : 0);
+  return [
+    {
+      weight: () => world.inFlight.reduce((sum, message) => (isWaiting(message) ? sum + 3 : sum), 0),
+      run: (ticket) => {
+        const message = waiting()[Math.floor(ticket / 3)];
+        if (message === undefined) return;
+        world.inFlight = world.inFlight.filter((one) => one !== message);
+        world.deliver(message);
+      },
+    },
+    { weight: crowded(6), run: () => void world.inFlight.splice(pick(world.inFlight.length), 1) },
+    {
+      weight: crowded(2),
+      run: () => {
+        const repeated = world.inFlight[pick(world.inFlight.length)];
+        if (repeated !== undefined) world.inFlight.push(repeated);
+      },
+    },
+  ];
 }
+
+const orchestratorActions = (
+  world: World,
+  orchestrator: ModelOrchestrator,
+  busy: number,
+): readonly Action[] => [
+  { weight: always(busy), run: () => world.smoothly(orchestrator) },
+  { weight: always(2), run: () => world.sendRequests(orchestrator) },
+  { weight: always(3), run: () => world.proceed(orchestrator) },
+  { weight: always(1), run: () => orchestrator.restartStep() },
+  { weight: always(1), run: () => orchestrator.abort() },
+];
 
 function gatewayActions(world: World, gateway: ModelGateway): readonly Action[] {
   const change = (what: string, act: () => void) => () => {
     act();
-    world.log(`${gateway.name} ${what}`);
+    world.log(() => `${gateway.name} ${what}`);
   };
-  if (!gateway.isUp) return [{ weight: 3, run: change('restarts', () => gateway.restart(world.time)) }];
-  if (gateway.isPaused) return [{ weight: 3, run: change('resumes', () => (gateway.isPaused = false)) }];
+  const running = (weight: number, isSo: () => boolean = () => true) => {
+    return () => (gateway.isRunning && isSo() ? weight : 0);
+  };
   return [
-    { weight: 1, run: change('crashes', () => gateway.crash()) },
-    { weight: 1, run: change('is paused', () => (gateway.isPaused = true)) },
-    { weight: 1, run: () => gateway.install() },
-    { weight: gateway.workers.length < 3 ? 1 : 0, run: change('reloads', () => gateway.reload()) },
-    { weight: gateway.workers.length > 1 ? 1 : 0, run: () => gateway.endOldest() },
-    { weight: 6, run: () => world.renewSmoothly(gateway) },
-    gateway.round === undefined
-      ? { weight: 2, run: () => world.sendQuestions(gateway) }
-      : { weight: 2, run: () => world.renew(gateway) },
+    {
+      weight: () => (gateway.isUp ? 0 : 3),
+      run: change('restarts', () => gateway.restart(world.time)),
+    },
+    {
+      weight: () => (gateway.isUp && gateway.isPaused ? 3 : 0),
+      run: change('resumes', () => (gateway.isPaused = false)),
+    },
+    { weight: running(1), run: change('crashes', () => gateway.crash()) },
+    { weight: running(1), run: change('is paused', () => (gateway.isPaused = true)) },
+    { weight: running(1), run: () => gateway.install() },
+    {
+      weight: running(1, () => gateway.workers.length < 3),
+      run: change('reloads', () => gateway.reload()),
+    },
+    { weight: running(1, () => gateway.workers.length > 1), run: () => gateway.endOldest() },
+    { weight: running(6), run: () => world.renewSmoothly(gateway) },
+    {
+      weight: running(2),
+      run: () => {
+        if (gateway.round === undefined) world.sendQuestions(gateway);
+        else world.renew(gateway);
+      },
+    },
   ];
 }
 

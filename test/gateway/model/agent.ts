@@ -182,11 +182,9 @@ export class ModelGateway {
     };
   }
 
-  /** bucket -> units for which some worker would pass a write on at this moment. */
-  accepts(time: number, bucket: number): readonly string[] {
-    return this.workers.flatMap((worker) => {
-      const rule = worker.rules.table[bucket];
-      return rule?.state === 'open' && this.now(time) < worker.leaseUntil ? [rule.unit] : [];
-    });
+  /** The unit that this worker would pass a write on to at this moment. */
+  writtenBy({ rules, leaseUntil }: ModelWorker, time: number, bucket: number): string | undefined {
+    const rule = rules.table[bucket];
+    return rule?.state === 'open' && this.now(time) < leaseUntil ? rule.unit : undefined;
   }
 }

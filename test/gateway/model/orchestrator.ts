@@ -105,11 +105,11 @@ export class ModelOrchestrator {
       case 'claim':
         return this.#countPromises();
       case 'look to fence':
-        return this.#decide(decideFence(this.#observed(time), this.#input), 'fence', time);
+        return this.#follow('fence', this.#observed(time), decideFence);
       case 'fence':
         return this.#checkBarrier(time, () => this.#enter('look to open'));
       case 'look to open':
-        return this.#decide(this.#decideOpen(time), 'open', time);
+        return this.#follow('open', this.#observed(time), (observed) => this.#decideOpen(observed));
       case 'open':
         return this.#checkOpen(() => (this.opened += 1));
       case 'look to undo':
@@ -204,18 +204,23 @@ export class ModelOrchestrator {
     else if (this.#answers.size === gatewayNames.length) this.giveUp();
   }
 
-  #decide(decision: Decision, phase: 'fence' | 'open', time: number): void {
+  #follow(
+    phase: 'fence' | 'open',
+    observed: ObservedGateways,
+    decide: (observed: ObservedGateways, input: StepInput<MoveUnitsParameters>) => Decision,
+  ): void {
+    const decision = decide(observed, this.#input);
     if (decision.kind === 'refuse') return this.#maybeGiveUp();
     if (decision.kind === 'wait') return this.#enter(this.phase);
     if (decision.kind === 'already') return phase === 'fence' ? this.#enter('look to open') : this.#finish();
     const { current, wanted } = this.#input.parameters;
-    const { members } = planFence(this.#observed(time), this.#input);
+    const { members, barrier } = planFence(observed, this.#input);
     const base = { domain, operation: this.#operation.id, members };
     this.#rules =
       phase === 'fence'
         ? stampRules({ ...base, epoch: this.#epoch, table: fencedTable(current, wanted) })
         : stampRules({ ...base, epoch: this.#epoch + 1, table: wanted });
-    this.#barrier = planFence(this.#observed(time), this.#input).barrier;
+    this.#barrier = barrier;
     this.#enter(phase);
   }
 
@@ -261,8 +266,7 @@ export class ModelOrchestrator {
     return readings.filter((one) => !('silent' in one) && isOfClaim(one.accepted, fence)).length >= 2;
   }
 
-  #decideOpen(time: number): Decision {
-    const observed = this.#observed(time);
+  #decideOpen(observed: ObservedGateways): Decision {
     const decision = decideOpen(observed, this.#input);
     const isWaiting = decision.kind === 'wait';
     return isWaiting && this.#isPassed(observed.gateways.map(readingOf))

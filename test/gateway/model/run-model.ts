@@ -1,4 +1,4 @@
-import { actionsIn, tempoOf } from './actions.ts';
+import { actionsIn, tempoOf, type Action } from './actions.ts';
 import type { Mutant } from './mutants.ts';
 import { startSituation } from './situations.ts';
 import { World } from './world.ts';
@@ -13,23 +13,28 @@ export interface RunResult {
   readonly undone: number;
 }
 
-/** Every step is one of the things that may happen next, chosen by the next number. */
+/** Every step is one of the things that may happen next, chosen by the next number; what went wrong is told in full. */
 export function runModel(choices: readonly number[], mutant?: Mutant): RunResult {
+  const result = runOnce(choices, false, mutant);
+  return result.violation === undefined ? result : runOnce(choices, true, mutant);
+}
+
+function runOnce(choices: readonly number[], isTraced: boolean, mutant?: Mutant): RunResult {
   let position = 0;
   const pick = (count: number): number => {
     const value = choices[position % choices.length] ?? 0;
     position += 1;
     return value % count;
   };
-  const world = new World(pick, mutant);
+  const world = new World(pick, isTraced, mutant);
   const tempo = tempoOf(world);
   startSituation(world);
+  const actions = actionsIn(world, tempo);
+  const weights = actions.map(() => 0);
   const highest = new Map<string, number>();
   let violation: string | undefined;
   while (position < choices.length && violation === undefined) {
-    const enabled = actionsIn(world, tempo);
-    let ticket = pick(enabled.reduce((sum, action) => sum + action.weight, 0));
-    enabled.find((action) => (ticket -= action.weight) < 0)?.run();
+    draw(actions, weights, pick);
     violation = world.violation();
     if (mutant === undefined) violation ??= wentBack(world, highest);
   }
@@ -39,6 +44,17 @@ export function runModel(choices: readonly number[], mutant?: Mutant): RunResult
     opened: world.orchestrators.reduce((sum, one) => sum + one.opened, 0),
     undone: world.orchestrators.reduce((sum, one) => sum + one.undone, 0),
   };
+}
+
+/** @param weights scratch space, as long as the actions */
+function draw(actions: readonly Action[], weights: number[], pick: (count: number) => number): void {
+  let all = 0;
+  for (const [index, action] of actions.entries()) all += weights[index] = action.weight();
+  let ticket = pick(all);
+  for (const [index, weight] of weights.entries()) {
+    if (ticket < weight) return actions[index]?.run(ticket);
+    ticket -= weight;
+  }
 }
 
 function wentBack(world: World, highest: Map<string, number>): string | undefined {

@@ -5,7 +5,7 @@ import type { World } from './world.ts';
 /** Situations that chance alone takes long to reach; what happens from there on is left to it. */
 export function startSituation(world: World): void {
   const situation = world.pick(situations.length);
-  world.log(`situation ${situation}`);
+  world.log(() => `situation ${situation}`);
   const [g1, g2, g3] = world.gateways as [ModelGateway, ModelGateway, ModelGateway];
   const [a, b] = world.orchestrators as [ModelOrchestrator, ModelOrchestrator];
   situations[situation]?.({ world, g1, g2, g3, a, b });
@@ -24,15 +24,17 @@ const situations: readonly ((cast: Cast) => void)[] = [
   () => undefined,
   cutOffInAFence,
   (cast) => {
-    // Later: its lease is about to run out, and a passes the barrier as early as it may.
-    const { world, g1, g2, g3 } = cast;
+    // Later: its lease is about to run out, and a passes the barrier and opens as early as it may.
+    const { world, g1, g2, g3, a } = cast;
     cutOffInAFence(cast);
     pass(world, 1_900, [g1, g2]);
     if (world.pick(2) === 0) world.renew(g3);
+    if (world.pick(2) === 0) openAsSoonAsPossible(world, a);
   },
   promisedToAnother,
   forgetful,
   undoneWhileOneIsAway,
+  undoneAfterOneHasOpened,
 ];
 
 /** g3 is cut off in the middle of a fence, with the answers to its last questions in hand. */
@@ -42,6 +44,13 @@ function cutOffInAFence({ world, g1, g2, g3, a, b }: Cast): void {
   world.hearPeers(g3);
   for (const other of [g1, g2, a, b]) world.cut(g3, other);
   world.smoothly(a);
+}
+
+function openAsSoonAsPossible(world: World, orchestrator: ModelOrchestrator): void {
+  for (let looks = 0; orchestrator.opened === 0 && looks < 60; looks += 1) {
+    if (orchestrator.phase === 'fence') world.time += 20;
+    world.smoothly(orchestrator);
+  }
 }
 
 /** g3 has promised to b, who reaches nobody else, and cannot follow a. */
@@ -80,6 +89,18 @@ function undoneWhileOneIsAway({ world, g3, a, b }: Cast): void {
   a.abort();
   until(world, a, 'undo fence');
   world.smoothly(a);
+}
+
+/** g1 has taken the opening, a has not heard of it and is aborted: what is undone now must wait for g1. */
+function undoneAfterOneHasOpened({ world, g1, a }: Cast): void {
+  until(world, a, 'open');
+  const request = a.requestTo(g1.name);
+  if (request?.kind === 'offer' && g1.offer(request.rules, world.time)) g1.install();
+  world.renewSmoothly(g1);
+  world.cut(g1, a);
+  a.restartStep();
+  a.abort();
+  if (world.pick(2) === 0) until(world, a, 'undo fence');
 }
 
 function until(world: World, orchestrator: ModelOrchestrator, phase: ModelOrchestrator['phase']): void {
