@@ -33,6 +33,11 @@ export interface FailoverClient {
   start(request: RunRequest): Promise<string>;
   /** Where a run stands; where its plan is executed elsewhere, the record of that execution. */
   status(id: string): Promise<RunRecord>;
+  /**
+   * The same for somebody who looks again and again: asks the executing workflow only, until it is closed.
+   * @param last what was seen before
+   */
+  statusAfter(id: string, last: RunRecord | undefined): Promise<RunRecord>;
   /** Sends an operator's answer to where the run takes it. @returns the run's one sentence */
   command<Name extends RunCommandName>(id: string, name: Name, payload: RunCommands[Name]): Promise<string>;
   result(id: string): Promise<RunResult>;
@@ -68,6 +73,7 @@ export async function connectFailoverClient({ temporal }: ClientConfig): Promise
   return {
     start: (request) => startRun(client, taskQueue, request),
     status: (id) => ask(`ask run ${id} where it stands`, () => readStatus(client, id)),
+    statusAfter: (id, last) => ask(`ask run ${id} where it stands`, () => readStatusAfter(client, id, last)),
     command: (id, name, payload) => sendCommand(client, id, name, payload),
     result: (id) => translated(`wait for run ${id}`, () => client.workflow.result<RunResultWorkflow>(id)),
     history: (id) => ask(`fetch the history of ${id}`, () => fetchHistories(client, id)),
@@ -117,11 +123,24 @@ async function askStore(client: Client, taskQueue: string, query: ManifestQuery)
 async function readStatus(client: Client, id: string): Promise<RunRecord> {
   const record = await client.workflow.getHandle(id).query<RunRecord>('status');
   if (record.runningIn === undefined || record.phase === 'closed') return record;
-  const executing = await client.workflow.getHandle(record.runningIn).query<RunRecord>('status');
-  // The id of the lock is used again and again: it may be another run's by now.
-  return executing.operation.id === record.operation.id
-    ? { ...executing, runningIn: record.runningIn }
-    : record;
+  return (await readExecuting(client, record.runningIn, record)) ?? record;
+}
+
+/** Each question costs the worker a task, and it has better things to do while a plan runs. */
+async function readStatusAfter(client: Client, id: string, last: RunRecord | undefined): Promise<RunRecord> {
+  if (last?.runningIn === undefined) return readStatus(client, id);
+  const executing = await readExecuting(client, last.runningIn, last);
+  return executing === undefined || executing.phase === 'closed' ? readStatus(client, id) : executing;
+}
+
+/** The id of the lock is used again and again: it may be another run's by now, then undefined. */
+async function readExecuting(
+  client: Client,
+  runningIn: string,
+  { operation }: RunRecord,
+): Promise<RunRecord | undefined> {
+  const executing = await client.workflow.getHandle(runningIn).query<RunRecord>('status');
+  return executing.operation.id === operation.id ? { ...executing, runningIn } : undefined;
 }
 
 async function sendCommand<Name extends RunCommandName>(

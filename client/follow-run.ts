@@ -23,7 +23,7 @@ export async function followRun(
   let last: RunRecord | undefined;
   let isSilent = false;
   for (;;) {
-    const record = await look(client, id);
+    const record = await look(client, id, last);
     if (record === undefined) {
       if (!isSilent)
         output.note(`no worker answers for ${id}; a run goes on by itself as soon as one is back`);
@@ -40,9 +40,13 @@ export async function followRun(
 }
 
 /** A worker that is away is no reason to stop looking; anything else is. */
-async function look(client: FailoverClient, id: string): Promise<RunRecord | undefined> {
+async function look(
+  client: FailoverClient,
+  id: string,
+  last: RunRecord | undefined,
+): Promise<RunRecord | undefined> {
   try {
-    return await client.status(id);
+    return await client.statusAfter(id, last);
   } catch (error) {
     if (error instanceof CommandFailure && error.ending === 'unreachable') return undefined;
     throw error;

@@ -14,7 +14,7 @@ export function runCli(
   onProgress: (text: string) => void = () => undefined,
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [repositoryFile('client/cli.ts'), ...args], {
+    const child = spawn(process.execPath, [repositoryFile('client/cli.js'), ...args], {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -12,7 +12,7 @@ export function siteshift(
   environment: { readonly [name: string]: string },
 ): Promise<CliResult> {
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['client/cli.ts', ...words], {
+  const child = spawn(process.execPath, ['client/cli.js', ...words], {
     env: { PATH, HOME, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
