@@ -2,8 +2,14 @@ import type { Evidence, Style } from '../domain/step.ts';
 import { GatewayRejected, GatewaySilent, type GatewayClient } from './gateways.ts';
 import type { StepTools } from './tools.ts';
 
-/** Forced, the old units may be dead: what was sent to them never ends by itself, and users are waiting. */
-const drainMs = { graceful: 1_000, forced: 200 } as const;
+/**
+ * Forced, the old units may be dead: what was sent to them never ends by itself, and users are waiting. There a count
+ * that stands still is not waited for.
+ */
+const limits = {
+  graceful: { drainMs: 1_000, standsStillMs: 1_000 },
+  forced: { drainMs: 200, standsStillMs: 50 },
+} as const;
 const lookEveryMs = 10;
 
 /**
@@ -22,7 +28,7 @@ export async function drainWrites(
     pairs.map(async ({ gateway, unit }) => ({
       gateway,
       unit,
-      writes: await drainOne(gateway, unit, drainMs[style], tools),
+      writes: await drainOne(gateway, unit, limits[style], tools),
     })),
   );
   return {
@@ -44,10 +50,12 @@ export async function drainWrites(
 async function drainOne(
   gateway: GatewayClient,
   unit: string,
-  withinMs: number,
+  { drainMs, standsStillMs }: (typeof limits)[Style],
   tools: StepTools,
 ): Promise<number | undefined> {
-  const until = performance.now() + withinMs;
+  const until = performance.now() + drainMs;
+  let fewest = Infinity;
+  let fellAt = performance.now();
   for (;;) {
     let writes: number;
     try {
@@ -56,7 +64,9 @@ async function drainOne(
       if (error instanceof GatewaySilent || error instanceof GatewayRejected) return undefined;
       throw error;
     }
-    if (writes === 0 || performance.now() >= until) return writes;
+    const now = performance.now();
+    if (writes < fewest) [fewest, fellAt] = [writes, now];
+    if (writes === 0 || now >= until || now - fellAt >= standsStillMs) return writes;
     await tools.sleep(lookEveryMs);
   }
 }

@@ -13,14 +13,30 @@ export interface SourceFiles {
 }
 
 export async function readInventory({ inventoryFile }: SourceFiles): Promise<Loaded<Inventory>> {
-  return valid(loadInventory(await read(inventoryFile, 'the inventory'), inventoryFile));
+  return valid(loadedInventory(await read(inventoryFile, 'the inventory'), inventoryFile));
 }
 
 /** @param name checked by the run request to be a plain name: it cannot leave the folder */
 export async function readRunbook({ runbooksFolder }: SourceFiles, name: string): Promise<Loaded<Runbook>> {
   const file = join(runbooksFolder, `${name}.yaml`);
-  return valid(loadRunbook(await read(file, `runbook ${name}`), file));
+  return valid(loadedRunbook(await read(file, `runbook ${name}`), file));
 }
+
+/**
+ * Takes a file in, unless it holds what it held last time: parsing and checking a large inventory costs more than all the
+ * rest of making a plan, and a run needs it twice before its first step.
+ */
+function loadedOnce<Value>(load: (bytes: Uint8Array, file: string) => Value): typeof load {
+  let last: { readonly file: string; readonly bytes: Buffer; readonly value: Value } | undefined;
+  return (bytes, file) => {
+    if (last?.file !== file || !last.bytes.equals(bytes))
+      last = { file, bytes: Buffer.from(bytes), value: load(bytes, file) };
+    return last.value;
+  };
+}
+
+const loadedInventory = loadedOnce(loadInventory);
+const loadedRunbook = loadedOnce(loadRunbook);
 
 async function read(file: string, what: string): Promise<Uint8Array> {
   return readFile(file).catch((error: unknown) => {
