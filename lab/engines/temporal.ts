@@ -65,6 +65,10 @@ export async function startTemporal(
       `--port=${ports.frontend}`,
       `--ui-port=${ports.ui}`,
       `--db-filename=${options.databaseFile}`,
+      // Each task is several transactions. Without a sync at each the file survives that the process is killed, which is
+      // what happens to it here; a server that must survive its host being cut off has another database in any case.
+      '--sqlite-pragma=journal_mode=WAL',
+      '--sqlite-pragma=synchronous=NORMAL',
       '--log-level=warn',
       '--ui-disable-news-fetch', // the browser would fetch it from the vendor
       ...Object.entries(options.searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
