@@ -7,6 +7,7 @@ import type { DataSite } from '../sites/layout.ts';
 import type { TwoSiteLab } from '../two-site-lab.ts';
 import { WritableWatch, type WritableSummary } from '../watch/writable-watch.ts';
 import { startWriter, type WriterResult } from '../writer/start-writer.ts';
+import { readTimeline, type TimelineEntry } from './timeline.ts';
 
 export interface SiteLossOptions {
   readonly lost: DataSite;
@@ -29,6 +30,8 @@ export interface SiteLossResult {
   /** First write acknowledged by the survivor for a user whose unit was lost, ms since 1970. */
   readonly firstWriteAt: number;
   readonly reportPath: string;
+  /** What the time from the decision on was spent with. */
+  readonly timeline: readonly TimelineEntry[];
 }
 
 /** Writers run, a site dies, a person gives one command, the writers go on: then everything is counted. */
@@ -70,11 +73,12 @@ export async function loseSiteAndFailOver(
   ];
   say(`$ siteshift ${run.map((word) => (word.includes(' ') ? `"${word}"` : word)).join(' ')}`);
   const finished = await runCli(lab.environment, run, options.onProgress);
+  const [, workflowId = ''] = /^run (\S+)$/m.exec(finished.stderr) ?? [];
   await writer.reach(options.writesAltogether, 180_000);
   say('stopping the writers, reading the databases of the survivor…');
   const result = await writer.finish();
   const reportPath = join(lab.folder, 'report');
-  const record = await writeReport(lab, finished, reportPath);
+  const record = await writeReport(lab, workflowId, finished, reportPath);
   return {
     exitCode: finished.code,
     record,
@@ -83,12 +87,17 @@ export async function loseSiteAndFailOver(
     decidedAt,
     firstWriteAt: firstWriteAt(result, lost, survivor, decidedAt),
     reportPath: `${reportPath}.html`,
+    timeline: await readTimeline(lab.environment['SITESHIFT_TEMPORAL_ADDRESS'] ?? '', workflowId, decidedAt),
   };
 }
 
 /** `siteshift report`: Markdown, HTML and JSON beside each other. @returns the record, as the report has it */
-async function writeReport(lab: TwoSiteLab, finished: CliResult, path: string): Promise<RunRecord> {
-  const [, workflowId = ''] = /^run (\S+)$/m.exec(finished.stderr) ?? [];
+async function writeReport(
+  lab: TwoSiteLab,
+  workflowId: string,
+  finished: CliResult,
+  path: string,
+): Promise<RunRecord> {
   const report = await runCli(lab.environment, ['report', workflowId, '--format', 'all', '--output', path]);
   if (report.code === 0)
     return (JSON.parse(readFileSync(`${path}.json`, 'utf8')) as { record: RunRecord }).record;

@@ -2,6 +2,7 @@ import type { Json } from '../../domain/json.ts';
 import type { StepRecord } from '../../domain/run.ts';
 import type { LabCluster } from '../sites/start-databases.ts';
 import type { ClusterFigures } from './clusters.ts';
+import type { TimelineEntry } from './timeline.ts';
 import { stepsOfKind, type SiteLossResult } from './site-loss.ts';
 
 export interface DatabaseFigures {
@@ -33,6 +34,8 @@ export interface DemoSummary extends Partial<ClusterFigures> {
   readonly writablePolls: number;
   readonly reportPath: string;
   readonly examples: readonly string[];
+  /** Where the time from the decision to the first write went. */
+  readonly timeline: readonly TimelineEntry[];
 }
 
 export function summarize(
@@ -60,6 +63,7 @@ export function summarize(
     reportPath: result.reportPath,
     examples: writer.examples,
     ...kubernetes,
+    timeline: result.timeline,
   };
 }
 

@@ -8,6 +8,8 @@ export type DataSite = (typeof dataSites)[number];
 export const edge = 'edge';
 export const domain = 'shop';
 export const schema = 'app';
+/** Beside the applications' table: what the watch writes to see whether a node acknowledges. */
+export const probesTable = 'CREATE TABLE probes (id BIGINT AUTO_INCREMENT PRIMARY KEY)';
 export const bucketCount = 100;
 export const leaseMs = 2_000;
 export const userHeader = 'x-user-id';

@@ -1,5 +1,6 @@
 import { createConnection, type Connection } from 'mysql2/promise';
 import type { LabCluster } from '../sites/start-databases.ts';
+import { Probes } from './probes.ts';
 
 export interface WritableSummary {
   readonly polls: number;
@@ -9,12 +10,16 @@ export interface WritableSummary {
   readonly longestClosedMs: Readonly<Record<string, number>>;
 }
 
+/** Between two looks. A switch takes hundreds of ms; looking all the time would take them from it on a small machine. */
+const pauseMs = 20;
+
 /** Asks every node of every cluster, all the while, whether it takes writes: never may two of one cluster say yes. */
 export class WritableWatch {
   readonly #clusters: readonly LabCluster[];
   readonly #breaches: string[] = [];
   readonly #closed = new Map<string, { since: number | undefined; longestMs: number }>();
   readonly #connections = new Map<string, Connection>();
+  readonly #probes = new Probes();
   #polls = 0;
   #stopping = false;
   #polling: Promise<void> = Promise.resolve();
@@ -31,6 +36,7 @@ export class WritableWatch {
     this.#stopping = true;
     await this.#polling;
     for (const connection of this.#connections.values()) connection.destroy();
+    this.#probes.end();
     const longestClosedMs = Object.fromEntries(
       [...this.#closed].map(([name, { longestMs }]) => [name, longestMs]),
     );
@@ -41,7 +47,7 @@ export class WritableWatch {
     while (!this.#stopping) {
       await Promise.all(this.#clusters.map((cluster) => this.#look(cluster)));
       this.#polls += 1;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 
@@ -50,7 +56,9 @@ export class WritableWatch {
     const before = await this.#openNodes(cluster, names);
     // Two answers of one round are not of one moment: a switch between them shows both. Only nodes that are open in
     // two rounds in a row were open at the same time.
-    const again = before.length > 1 ? await this.#openNodes(cluster, before) : before;
+    const open = before.length > 1 ? await this.#openNodes(cluster, before) : before;
+    // One that is open and can acknowledge nothing takes no writes: an old primary that lost its acknowledgers.
+    const again = open.length > 1 ? await this.#probes.withoutHanging(cluster, open) : open;
     if (again.length > 1)
       this.#breaches.push(
         `${new Date().toISOString()} ${cluster.name}: ${again.join(' and ')} both take writes`,

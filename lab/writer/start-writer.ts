@@ -35,7 +35,7 @@ export function startWriter(lab: TwoSiteLab, load: Partial<LoadOptions> = {}): W
     gateways: lab.gateways.map(({ endpoint }) => endpoint),
     users: 50,
     thinkMs: 15,
-    retryMs: 50,
+    retryMs: 100,
     requestTimeoutMs: 2e3,
     header: userHeader,
     datasources: databaseNames,
