@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
 import { join } from 'node:path';
+import { faultSocket, listenForFaults } from './fault-commands.ts';
 import { bringIntoProduction, type SiteClusters } from './kubernetes/site-clusters.ts';
 import { repositoryFile } from './sites/start-worker.ts';
 import { startTwoSiteLab } from './two-site-lab.ts';
 
-const usage = `npm run lab [-- --folder DIR] [--no-nacos] [--async] [--kubernetes]
+const usage = `npm run lab [-- --folder DIR] [--no-nacos] [--async] [--kubernetes] [--no-paths]
 Starts two sites on this machine and stays up; Ctrl-C stops all of it. Two labs need two folders.`;
 
 const { values } = parseArgs({
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     nacos: { type: 'boolean', default: true },
     async: { type: 'boolean', default: false },
     kubernetes: { type: 'boolean', default: false },
+    paths: { type: 'boolean', default: true },
     help: { type: 'boolean', default: false },
   },
   allowNegative: true,
@@ -26,9 +28,11 @@ if (values.help) {
     nacos: values.nacos,
     kubernetes: values.kubernetes,
     durability: values.async ? 'async' : 'semisync',
+    paths: values.paths,
     say: (line) => console.log(line),
   });
   if (lab.kubernetes !== undefined) await bringIntoProduction(lab.kubernetes, (line) => console.log(line));
+  const faults = listenForFaults(lab, join(values.folder, faultSocket));
   const variables = Object.entries(lab.environment).filter(([name]) => name !== 'SITESHIFT_WORKFLOW_BUNDLE');
   console.log(`
 Temporal UI       ${lab.uiUrl}
@@ -42,6 +46,7 @@ In another terminal:
 ${variables.map(([name, value]) => `  export ${name}=${value}`).join('\n')}
   npm run siteshift -- plan site-failover --from east --to west
 ${lab.kubernetes === undefined ? '' : clusterLines(lab.kubernetes)}
+Break something: npm run fault -- kill PART, lose SITE, pause PART, cut FROM TO, delay FROM TO MS, heal, list
 Processes, to be killed at will: ${lab.supervisor
     .list()
     .map(({ name, pid }) => `${name}=${pid}`)
@@ -54,6 +59,7 @@ Ctrl-C stops everything.`);
       if (closing) process.exit(130); // the supervisor's exit handler kills what is left
       closing = true;
       console.log(`${signal}: stopping everything (once more: at once)`);
+      faults.close();
       void lab.close().then(
         () => process.exit(0),
         (error: unknown) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { cacheFolder, type Say } from './engines/cache.ts';
 import { obtainTemporal, startTemporal } from './engines/temporal.ts';
 import { startSiteClusters, type SiteClusters } from './kubernetes/site-clusters.ts';
+import { directPaths, openPaths, type Paths } from './process/paths.ts';
 import { reservePorts, type PortBlock } from './process/ports.ts';
 import { openSupervisor, type Supervised, type Supervisor } from './process/supervise.ts';
 import { databaseNames, searchAttributes, type DataSite } from './sites/layout.ts';
@@ -29,6 +30,8 @@ export interface LabOptions {
   readonly kubernetes?: boolean;
   readonly durability?: 'semisync' | 'async';
   readonly workerEnvironment?: ProductEnvironment;
+  /** Puts a link in front of every part, so that paths can be cut and delayed. Default false: it costs some CPU. */
+  readonly paths?: boolean;
 }
 
 /** Two sites and an edge, running; every part can be killed, paused and restarted by its name. */
@@ -36,6 +39,7 @@ export interface TwoSiteLab {
   readonly folder: string;
   readonly supervisor: Supervisor;
   readonly ports: PortBlock;
+  readonly paths: Paths;
   readonly clusters: readonly LabCluster[];
   readonly gateways: readonly LabGateway[];
   readonly apps: readonly LabApp[];
@@ -57,41 +61,53 @@ export async function startTwoSiteLab(options: LabOptions): Promise<TwoSiteLab> 
   mkdirSync(folder, { recursive: true });
   const supervisor = await openSupervisor({ stateFolder: join(folder, 'state'), say });
   const ports = reservePorts(cacheFolder());
+  const paths =
+    options.paths === true
+      ? openPaths(
+          () => ports.next(),
+          () => supervisor.list().filter((part) => part.alive()),
+        )
+      : directPaths;
   try {
-    return await assemble(options, supervisor, ports);
+    return await assemble({ ...options, supervisor, ports, paths });
   } catch (error) {
     await supervisor.close();
+    await paths.close();
     ports.release();
     throw error;
   }
 }
 
-async function assemble(options: LabOptions, supervisor: Supervisor, ports: PortBlock): Promise<TwoSiteLab> {
-  const { folder, say, durability = 'semisync' } = options;
+/** What every part is started with. */
+interface Ground extends Omit<LabOptions, 'paths'> {
+  readonly supervisor: Supervisor;
+  readonly ports: PortBlock;
+  readonly paths: Paths;
+}
+
+async function assemble(ground: Ground): Promise<TwoSiteLab> {
+  const { folder, say, supervisor, ports, paths, durability = 'semisync' } = ground;
   const bundle = bundleWorkflows(join(folder, 'workflows.js'));
   bundle.catch(() => undefined); // reported where it is awaited
   const [temporal, centers, clusters, kubernetes] = await Promise.all([
-    startOrchestration(options, supervisor, ports),
-    startCenters(options, supervisor, ports),
+    startOrchestration(ground),
+    startCenters(ground),
     Promise.all(
       databaseNames.map((name) =>
         startCluster({
-          supervisor,
-          ports,
-          folder,
-          say,
+          ...ground,
           name,
           durability,
           engine: name === 'orders' ? 'mysql' : 'mariadb',
         }),
       ),
     ),
-    options.kubernetes === true ? startSiteClusters({ folder, supervisor, ports, say }) : undefined,
+    ground.kubernetes === true ? startSiteClusters({ folder, supervisor, ports, say }) : undefined,
   ]);
   const plannedApps = await planApps(ports);
   const [gateways, collectors] = await Promise.all([
-    startGateways({ supervisor, ports, folder, say, apps: plannedApps }),
-    startCollectors(supervisor, ports),
+    startGateways({ ...ground, apps: plannedApps }),
+    startCollectors(supervisor, ports, paths),
   ]);
   const inventory = writeInventory(folder, clusters, {
     ...centers,
@@ -107,7 +123,7 @@ async function assemble(options: LabOptions, supervisor: Supervisor, ports: Port
     ),
   );
   const environment: ProductEnvironment = {
-    SITESHIFT_TEMPORAL_ADDRESS: `127.0.0.1:${temporal.ports['frontend']}`,
+    SITESHIFT_TEMPORAL_ADDRESS: `127.0.0.1:${await paths.front('temporal', temporal.ports['frontend'] ?? 0)}`,
     SITESHIFT_INVENTORY: inventory,
     SITESHIFT_RUNBOOKS: repositoryFile('runbooks'),
     SITESHIFT_WORKFLOW_BUNDLE: await bundle,
@@ -124,13 +140,14 @@ async function assemble(options: LabOptions, supervisor: Supervisor, ports: Port
         ...centers.followed(name),
       })),
     }),
-    startWorker(supervisor, 'worker', { ...environment, ...options.workerEnvironment }),
+    startWorker(supervisor, 'worker', { ...environment, ...ground.workerEnvironment }),
   ]);
   say(`${apps.length} applications, ${gateways.length} gateways and the worker are up`);
   return {
     folder,
     supervisor,
     ports,
+    paths,
     clusters,
     gateways,
     apps,
@@ -148,16 +165,13 @@ async function assemble(options: LabOptions, supervisor: Supervisor, ports: Port
     close: async () => {
       await worker.stop();
       await supervisor.close('kill');
+      await paths.close();
       ports.release();
     },
   };
 }
 
-async function startOrchestration(
-  { folder, say }: LabOptions,
-  supervisor: Supervisor,
-  ports: PortBlock,
-): Promise<Supervised> {
+async function startOrchestration({ folder, say, supervisor, ports }: Ground): Promise<Supervised> {
   const program = await obtainTemporal(say);
   return startTemporal(supervisor, {
     program,

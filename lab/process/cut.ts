@@ -23,86 +23,105 @@ export interface Link {
   heal(): Promise<void>;
   /** Adds this time to each direction; the round trip grows by twice as much. */
   delay(ms: number): void;
-  connections(): number;
+  /** Asks `pathFor` again for every open connection. */
+  follow(): void;
+  /** The client's port of every open connection. */
+  connections(): readonly number[];
   close(): Promise<void>;
 }
 
-interface Connection {
-  readonly client: Socket;
-  upstream: Socket | undefined;
-  pumps: readonly Pump[];
+/** What a connection meets on its way; a delay is added to each direction. */
+export interface Path {
+  readonly mode: CutMode | 'open';
+  readonly delayMs: number;
 }
 
-/** A path between two parts of the lab that can be cut and slowed down. Port 0 takes a free one. */
+export const openPath: Path = { mode: 'open', delayMs: 0 };
+
+interface Connection {
+  readonly client: Socket;
+  /** The client's port: tells connections apart by who made them. */
+  readonly clientPort: number;
+  upstream: Socket | undefined;
+  pumps: readonly Pump[];
+  delayMs: number;
+}
+
+/**
+ * A path between two parts of the lab that can be cut and slowed down. Port 0 takes a free one.
+ * @param options.pathFor a path for each connection instead of one for all of them; asked at its beginning and at
+ *   `follow`. It cannot refuse, because who connects is known only after that: there `refuse` means `drop`.
+ */
 export async function startLink(options: {
   readonly listen: Endpoint;
   readonly target: Endpoint;
+  readonly pathFor?: (clientPort: number) => Path;
 }): Promise<Link> {
   const { target } = options;
   const connections = new Set<Connection>();
-  let mode: CutMode | 'open' = 'open';
-  let delayMs = 0;
-  const delay = () => delayMs;
+  let path: Path = openPath;
+  const pathFor = options.pathFor ?? (() => path);
 
+  const follow = (connection: Connection) => {
+    const { mode, delayMs } = pathFor(connection.clientPort);
+    connection.delayMs = delayMs;
+    if (mode === 'silence') connection.pumps.forEach((each) => each.hold());
+    else if (mode !== 'open') reset(connection);
+    else if (connection.upstream === undefined) join(connection, target);
+    else connection.pumps.forEach((each) => each.release());
+  };
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (client) => {
-    if (mode === 'drop') {
-      client.resetAndDestroy();
-      return;
-    }
-    const connection: Connection = { client, upstream: undefined, pumps: [] };
+    const clientPort = client.remotePort ?? 0;
+    const connection: Connection = { client, clientPort, upstream: undefined, pumps: [], delayMs: 0 };
     connections.add(connection);
     client.once('close', () => connections.delete(connection));
     client.on('error', () => connection.upstream?.resetAndDestroy());
-    if (mode === 'open') join(connection, target, delay);
+    follow(connection);
   });
   const listen = await startListening(server, options.listen);
-
-  const resetAll = () => {
-    for (const { client, upstream } of connections) {
-      client.resetAndDestroy();
-      upstream?.resetAndDestroy();
-    }
-  };
   const stopListening = () =>
     server.listening ? new Promise<void>((resolve) => server.close(() => resolve())) : Promise.resolve();
 
   return {
     listen,
     target,
-    cut: async (wanted) => {
-      mode = wanted;
-      if (wanted === 'silence') connections.forEach((one) => one.pumps.forEach((each) => each.hold()));
-      else resetAll();
-      if (wanted === 'refuse') await stopListening();
+    cut: async (mode) => {
+      path = { ...path, mode };
+      connections.forEach(follow);
+      if (mode === 'refuse') await stopListening();
       else if (!server.listening) await startListening(server, listen);
     },
     heal: async () => {
-      mode = 'open';
+      path = { ...path, mode: 'open' };
       if (!server.listening) await startListening(server, listen);
-      for (const connection of connections) {
-        if (connection.upstream === undefined) join(connection, target, delay);
-        else connection.pumps.forEach((each) => each.release());
-      }
+      connections.forEach(follow);
     },
-    delay: (ms) => {
-      delayMs = ms;
+    delay: (delayMs) => {
+      path = { ...path, delayMs };
+      for (const connection of connections) connection.delayMs = delayMs;
     },
-    connections: () => connections.size,
+    follow: () => connections.forEach(follow),
+    connections: () => [...connections].map(({ clientPort }) => clientPort),
     close: async () => {
-      mode = 'drop';
-      resetAll();
+      connections.forEach(reset);
       await stopListening();
     },
   };
 }
 
+function reset({ client, upstream }: Connection): void {
+  client.resetAndDestroy();
+  upstream?.resetAndDestroy();
+}
+
 /** Connects an accepted connection to the target; nothing is read from the client before. */
-function join(connection: Connection, target: Endpoint, delayMs: () => number): void {
+function join(connection: Connection, target: Endpoint): void {
   const { client } = connection;
   const upstream = connect({ ...target, allowHalfOpen: true, noDelay: true });
   connection.upstream = upstream;
   client.setNoDelay(true);
   upstream.on('error', () => client.resetAndDestroy());
+  const delayMs = () => connection.delayMs;
   // No handlers for an orderly close: each pump passes the end on when what is ahead of it was delivered.
   connection.pumps = [
     pump({ from: client, to: upstream, delayMs }),

@@ -14,7 +14,10 @@ export interface SeededCluster {
   readonly accounts: Pick<Accounts, 'admin' | 'application'>;
   readonly nodes: ReadonlyMap<
     string,
-    Pick<DatabaseServer, 'host' | 'port'> & { readonly layout: { readonly name: string } }
+    Pick<DatabaseServer, 'host' | 'port'> & {
+      readonly layout: { readonly name: string };
+      readonly front?: number;
+    }
   >;
 }
 
@@ -40,7 +43,7 @@ async function firstDocument(cluster: SeededCluster, password: string): Promise<
     engine,
     primary: primary.layout.name,
     host: primary.host,
-    port: primary.port,
+    port: primary.front ?? primary.port,
     schema,
     user: accounts.application.user,
     password,

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FollowerOptions } from '../../agents/follower/options.ts';
 import { checkListening } from '../process/check-listening.ts';
+import { directPaths, type Paths } from '../process/paths.ts';
 import type { PortBlock } from '../process/ports.ts';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
 import type { AppConfig } from '../unit-app/main.ts';
@@ -22,11 +23,16 @@ export interface LabCollector {
   readonly process: Supervised;
 }
 
-export async function startCollectors(supervisor: Supervisor, ports: PortBlock): Promise<LabCollector[]> {
+export async function startCollectors(
+  supervisor: Supervisor,
+  ports: PortBlock,
+  paths: Paths = directPaths,
+): Promise<LabCollector[]> {
   const collectors = [];
   for (const site of dataSites) {
     const port = await ports.next();
-    collectors.push({ site, port, url: `http://127.0.0.1:${port}` });
+    const front = await paths.front(`collector-${site}`, port);
+    collectors.push({ site, port, url: `http://127.0.0.1:${front}` });
   }
   return Promise.all(
     collectors.map(async ({ site, port, url }) => ({

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Say } from '../engines/cache.ts';
 import { obtainEtcd, startEtcd } from '../engines/etcd.ts';
 import { obtainNacos, startNacos } from '../engines/nacos.ts';
+import { directPaths, type Paths } from '../process/paths.ts';
 import type { PortBlock } from '../process/ports.ts';
 import type { Supervisor } from '../process/supervise.ts';
 import { etcdKey, nacosKey } from './layout.ts';
@@ -13,6 +14,9 @@ export interface CenterOptions {
   readonly say: Say;
   /** Default true. */
   readonly nacos?: boolean;
+  readonly supervisor: Supervisor;
+  readonly ports: PortBlock;
+  readonly paths: Paths;
 }
 
 export interface Centers {
@@ -23,13 +27,10 @@ export interface Centers {
 }
 
 /** `orders` is published in Nacos where there is one, everything else in etcd. */
-export async function startCenters(
-  { folder, say, nacos = true }: CenterOptions,
-  supervisor: Supervisor,
-  ports: PortBlock,
-): Promise<Centers> {
+export async function startCenters(options: CenterOptions): Promise<Centers> {
+  const { folder, say, nacos = true, supervisor, ports, paths } = options;
   const etcdPorts = { client: await ports.next(), peer: await ports.next() };
-  const etcdUrl = `http://127.0.0.1:${etcdPorts.client}`;
+  const etcdUrl = `http://127.0.0.1:${await paths.front('etcd', etcdPorts.client)}`;
   const nacosPort = nacos ? await ports.nextForNacos() : undefined;
   await Promise.all([
     obtainEtcd(say).then((program) =>
@@ -41,7 +42,10 @@ export async function startCenters(
           startNacos(supervisor, program, { name: 'nacos', home: join(folder, 'nacos'), port: nacosPort }),
         ),
   ]);
-  const nacosUrl = nacosPort === undefined ? undefined : `http://127.0.0.1:${nacosPort}/nacos`;
+  const nacosUrl =
+    nacosPort === undefined
+      ? undefined
+      : `http://127.0.0.1:${await frontNacos(nacosPort, ports, paths)}/nacos`;
   const inNacos = (database: string): string | undefined => (database === 'orders' ? nacosUrl : undefined);
   return {
     etcdUrl,
@@ -57,4 +61,12 @@ export async function startCenters(
         : { center: { kind: 'nacos', url }, ...nacosKey };
     },
   };
+}
+
+/** Clients find the port for gRPC 1000 above the one for HTTP. */
+async function frontNacos(port: number, ports: PortBlock, paths: Paths): Promise<number> {
+  if (paths === directPaths) return port;
+  const front = await ports.nextForNacos();
+  await paths.front('nacos', port + 1_000, front + 1_000);
+  return paths.front('nacos', port, front);
 }

@@ -4,6 +4,7 @@ import { emptyMaps, haproxyConfig } from '../../agents/gateway/haproxy-config.ts
 import type { Say } from '../engines/cache.ts';
 import { obtainHaproxy, startHaproxy } from '../engines/haproxy.ts';
 import { checkListening } from '../process/check-listening.ts';
+import type { Paths } from '../process/paths.ts';
 import type { PortBlock } from '../process/ports.ts';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
 import {
@@ -33,11 +34,15 @@ interface GatewayPlan {
   readonly folder: string;
   readonly agentPort: number;
   readonly proxyPort: number;
+  /** Where the others reach them. */
+  readonly agentUrl: string;
+  readonly endpoint: string;
 }
 
 export interface GatewayOptions {
   readonly supervisor: Supervisor;
   readonly ports: PortBlock;
+  readonly paths: Paths;
   readonly folder: string;
   readonly say: Say;
   readonly apps: readonly { readonly name: string; readonly site: DataSite; readonly port: number }[];
@@ -49,19 +54,25 @@ export async function startGateways(options: GatewayOptions): Promise<LabGateway
   for (const name of gatewayNames) {
     const folder = join(options.folder, name);
     mkdirSync(folder, { recursive: true });
+    const agentPort = await options.ports.next();
+    const proxyPort = await options.ports.next();
     plans.push({
       name,
       folder,
-      agentPort: await options.ports.next(),
-      proxyPort: await options.ports.next(),
+      agentPort,
+      proxyPort,
+      agentUrl: `http://127.0.0.1:${await options.paths.front(`${name}-agent`, agentPort)}`,
+      endpoint: `http://127.0.0.1:${await options.paths.front(`${name}-proxy`, proxyPort)}`,
     });
   }
-  return Promise.all(plans.map((plan) => startGateway(program, plan, plans, options)));
+  const apps: GatewayOptions['apps'][number][] = [];
+  for (const app of options.apps) apps.push({ ...app, port: await options.paths.front(app.name, app.port) });
+  return Promise.all(plans.map((plan) => startGateway(program, plan, plans, { ...options, apps })));
 }
 
 async function startGateway(
   program: string,
-  { name, folder, agentPort, proxyPort }: GatewayPlan,
+  { name, folder, agentPort, proxyPort, agentUrl, endpoint }: GatewayPlan,
   all: readonly GatewayPlan[],
   { supervisor, apps }: GatewayOptions,
 ): Promise<LabGateway> {
@@ -83,9 +94,7 @@ async function startGateway(
     ports: { http: proxyPort },
   });
   const agentConfig = join(folder, 'agent.json');
-  const peers = all
-    .filter((one) => one.name !== name)
-    .map((one) => [one.name, `http://127.0.0.1:${one.agentPort}`]);
+  const peers = all.filter((one) => one.name !== name).map((one) => [one.name, one.agentUrl]);
   writeFileSync(
     agentConfig,
     JSON.stringify({
@@ -120,8 +129,8 @@ async function startGateway(
     name,
     proxy,
     agent,
-    agentUrl: `http://127.0.0.1:${agentPort}`,
-    endpoint: `http://127.0.0.1:${proxyPort}`,
+    agentUrl,
+    endpoint,
   };
 }
 

@@ -67,9 +67,9 @@ export function writeInventory(
           durability: cluster.durability,
           homeSite: 'east',
           nodes: Object.fromEntries(
-            [...cluster.nodes].map(([name, { layout, host, port }]) => [
+            [...cluster.nodes].map(([name, { layout, host, front }]) => [
               name,
-              { site: layout.site, host, port },
+              { site: layout.site, host, port: front },
             ]),
           ),
           admin: account(cluster.name, 'admin', cluster.accounts.admin),

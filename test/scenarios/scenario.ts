@@ -24,8 +24,8 @@ export interface Scenario {
   start(...args: string[]): Promise<StartedRun>;
   /** Waits until a write is refused by a fence: from here on users wait for the switch. */
   fenced(): Promise<void>;
-  /** A worker that dies at the named point, once, and is started again, in place of the one that ran. */
-  workerThatDiesAt(point: string): Promise<DyingWorker>;
+  /** A worker that dies at each of the named points, once, and is started again, in place of the one that ran. */
+  workerThatDiesAt(points: string | readonly string[]): Promise<DyingWorker>;
   /** Ends workflows as a person can in the UI: at once, and without any code of ours. */
   terminate(...workflowIds: string[]): Promise<void>;
   /** Ends the load and counts what broke a promise; to be compared with `allKept`. */
@@ -89,7 +89,10 @@ export async function openScenario(options: Partial<LabOptions> = {}): Promise<S
         '--reason',
         'a scenario of the tests',
       );
-      return { code, ...(value as { workflowId: string; record: RunRecord }) };
+      const { workflowId, record } = value as { workflowId?: string; record?: RunRecord };
+      if (workflowId === undefined || record === undefined)
+        throw new Error(`siteshift run: expected a record, saw ${JSON.stringify(value)}`);
+      return { code, workflowId, record };
     },
     start: async (...args) => {
       const { value } = await cli('run', ...args, '--detach', '--reason', 'a scenario of the tests');
@@ -107,11 +110,13 @@ export async function openScenario(options: Partial<LabOptions> = {}): Promise<S
       const before = writer.counters().fenced;
       await until('a write is fenced', 60_000, () => Promise.resolve(writer.counters().fenced > before));
     },
-    workerThatDiesAt: async (point) => {
+    workerThatDiesAt: async (points) => {
       await standing.stop();
       workers += 1;
       const name = `worker-${workers}`;
-      const stopAt = JSON.stringify([{ point, marker: join(folder, `${name}.marker`) }]);
+      const stopAt = JSON.stringify(
+        [points].flat().map((point, index) => ({ point, marker: join(folder, `${name}.${index}.marker`) })),
+      );
       standing = await startWorker(lab.supervisor, name, { ...lab.environment, SITESHIFT_STOP_AT: stopAt });
       return keepAlive(standing);
     },
