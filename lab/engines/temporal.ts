@@ -53,6 +53,10 @@ export async function startTemporal(
   const dynamicConfig = {
     'history.transferProcessorMaxPollRPS': 2000,
     'system.enableActivityEagerExecution': true,
+    // Four partitions, the default, are for thousands of workers: a task that comes to one and a worker that waits at
+    // another find each other only by a detour. It counts where a run and its plan begin.
+    'matching.numTaskqueueReadPartitions': 1,
+    'matching.numTaskqueueWritePartitions': 1,
     ...options.dynamicConfig,
   };
   return supervisor.start({
