@@ -1,4 +1,5 @@
-import { interruptedFreeze } from '../../domain/promotion/interrupted.ts';
+import { staleReason } from '../../domain/promotion/decide-promotion.ts';
+import { interruptedFreeze, mayBeOpen, whyMayBeOpen } from '../../domain/promotion/interrupted.ts';
 import { ownRow } from '../../domain/promotion/observed-promotion.ts';
 import { StepFailed, StepRefused, type Applied } from '../define-step.ts';
 import { writeJournal } from './journal.ts';
@@ -10,6 +11,8 @@ export async function undoPromotion(promotion: Promotion): Promise<Applied & { r
   const { input, observed, sessions, tools } = promotion;
   const { primary, database, toSite } = input.parameters;
   const { operation } = input;
+  const stale = staleReason(observed.nodes, input);
+  if (stale !== undefined) throw new StepRefused([stale]); // what a later operation froze is not ours to open
   const opened = ownRow(observed.nodes, input, 'opened');
   if (opened !== undefined)
     throw new StepRefused([
@@ -22,6 +25,8 @@ export async function undoPromotion(promotion: Promotion): Promise<Applied & { r
     throw new StepRefused(
       unseen.map((node) => `${node.name} cannot be reached, so it is not proven that it was never opened`),
     );
+  const doubt = mayBeOpen(observed.nodes, primary);
+  if (doubt !== undefined) throw new StepRefused([whyMayBeOpen(doubt)]);
   // Also what an operation that ended too early has left frozen: this one has claimed the domain after it.
   const interrupted = interruptedFreeze(observed.nodes);
   const leftFrozen = interrupted?.previous === primary ? interrupted : undefined;

@@ -49,7 +49,10 @@ export function decidePromotion(observed: ObservedPromotion, input: PromotionInp
 }
 
 /** A precheck holds no claim yet (epoch 0), so there is nothing to compare. */
-function staleReason(nodes: readonly NodeFacts[], { operation, mode }: PromotionInput): string | undefined {
+export function staleReason(
+  nodes: readonly NodeFacts[],
+  { operation, mode }: Pick<PromotionInput, 'operation' | 'mode'>,
+): string | undefined {
   if (mode === 'precheck' && operation.epoch === 0) return undefined;
   for (const node of nodes.filter(isReached)) {
     for (const row of node.journal) {

@@ -128,6 +128,10 @@ for (const engine of ['mariadb', 'mysql'] as const) {
         summary:
           'the journal on east-1: epoch 28 of operation failover/shop/28 refused: the target holds epoch 30 of operation failover/shop/30',
       });
+      expect(await promote({ ...graceful(28), mode: 'undo' })).toMatchObject({
+        status: 'refused',
+        summary: expect.stringContaining('the target holds epoch 30'),
+      });
       const twin = graceful(30);
       expect(
         await promote({ ...twin, operation: { ...twin.operation, id: 'failover/shop/twin' } }),
