@@ -12,7 +12,7 @@ import { installDefinitions } from './kubernetes/install-definitions.ts';
 import { findMissing } from './kubernetes/presence.ts';
 import { probeWriting } from './kubernetes/probe-bucket.ts';
 import { refuseDenied } from './kubernetes/refuse-denied.ts';
-import { restoreDirectly } from './kubernetes/restore-directly.ts';
+import { restoreDirectly, type DirectRestore } from './kubernetes/restore-directly.ts';
 import { runRestore, type RestoreRun } from './kubernetes/run-restore.ts';
 import { openBucket } from './kubernetes/s3.ts';
 import { readRestoreMessages, veleroOf } from './kubernetes/velero.ts';
@@ -98,42 +98,76 @@ async function apply(input: Input, _: BackupObserved, tools: StepTools): Promise
   if (chosen === undefined) throw new StepRefused([`${clusterName}: no backup is good enough to restore`]);
   await claimStamp(client, operation);
   const startedAt = tools.now();
-  const definitions = await installMissing(client, chosen.objects, input, tools);
-  const definitionsMs = tools.now() - startedAt;
-  const direct = await applyPlainOnes(client, chosen.wanted, input, tools);
-  const directMs = tools.now() - startedAt - definitionsMs;
+  const details = [...(await installMissing(client, chosen.objects, input, tools))];
+  const durationsMs: Record<string, number> = { definitions: tools.now() - startedAt };
+  const timed = async <Result>(name: string, work: Promise<Result>): Promise<Result> => {
+    const beganAt = tools.now();
+    const result = await work;
+    durationsMs[name] = tools.now() - beganAt;
+    return result;
+  };
+  const restore = (items: readonly BackupObject[]) =>
+    restoreByVelero(client, items, { input, backup: chosen.facts.name, tools });
+
   const { missing } = await findMissing(client, chosen.wanted, tools.signal);
-  const details = [...definitions, ...direct];
-  if (missing.length === 0) return { details, durationsMs: { definitions: definitionsMs, direct: directMs } };
-  const bucket = await openBucket(location, tools);
-  const run = await runRestore(veleroOf(client, cluster), {
-    operation,
-    parameters,
-    backup: chosen.facts.name,
-    missing,
-    stillMissing: async () => (await findMissing(client, chosen.wanted, tools.signal)).missing,
-    messagesOf: (restore) => readRestoreMessages(bucket, restore),
-    tools,
-  });
+  const isOurs = (item: BackupObject) => parameters.direct && isPlain(item, item.object);
+  const plain = missing.filter(isOurs);
+  const others = missing.filter((item) => !isOurs(item));
+  // Both at once: neither needs what the other brings, and Velero takes seconds for the least it can do.
+  const [direct, first] = await settleBoth(
+    timed('direct', restoreDirectly(client, plain, { operation, tools })),
+    timed('restore', restore(others)),
+  );
+  if (parameters.direct) details.push(...describeDirect(direct));
+  const { missing: refused } = await findMissing(client, plain, tools.signal);
+  const second = await timed('rest', restore(refused));
+  const runs = [...first, ...second];
   return {
-    durationsMs: {
-      definitions: definitionsMs,
-      direct: directMs,
-      restore: tools.now() - startedAt - definitionsMs - directMs,
-    },
+    durationsMs,
     evidence: [
       { what: 'backup', value: { ...chosen.facts }, source: `bucket ${location.bucket}` },
-      {
+      ...runs.map((run) => ({
         what: 'restore',
         value: { ...run.restore, attempts: run.attempts },
         source: `Velero on ${clusterName}`,
-      },
+      })),
     ],
-    details: [...details, ...describeRun(run)],
-    leftToDo: realErrors(run.messages)
+    details: [...details, ...runs.flatMap(describeRun)],
+    leftToDo: runs
+      .flatMap(({ messages }) => realErrors(messages))
       .slice(0, SHOWN)
       .map(({ where, text }) => `restore, ${where}: ${text.slice(0, 300)}`),
   };
+}
+
+/** Both results; when one fails, not before the other has ended: nothing may go on behind the caller's back. */
+async function settleBoth<First, Second>(
+  first: Promise<First>,
+  second: Promise<Second>,
+): Promise<[First, Second]> {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
+}
+
+/** No run at all where there is nothing to restore: the least that Velero does takes seconds. */
+async function restoreByVelero(
+  client: KubernetesClient,
+  missing: readonly BackupObject[],
+  { input, backup, tools }: { readonly input: Input; readonly backup: string; readonly tools: StepTools },
+): Promise<readonly RestoreRun[]> {
+  if (missing.length === 0) return [];
+  const { operation, parameters } = input;
+  const bucket = await openBucket(parameters.location, tools);
+  const run = await runRestore(veleroOf(client, parameters.cluster), {
+    operation,
+    parameters,
+    backup,
+    missing,
+    stillMissing: async () => (await findMissing(client, missing, tools.signal)).missing,
+    messagesOf: (restore) => readRestoreMessages(bucket, restore),
+    tools,
+  });
+  return [run];
 }
 
 function describeRun({ restore, attempts, messages, unreadable }: RestoreRun): readonly string[] {
@@ -145,15 +179,7 @@ function describeRun({ restore, attempts, messages, unreadable }: RestoreRun): r
   ];
 }
 
-async function applyPlainOnes(
-  client: KubernetesClient,
-  wanted: readonly BackupObject[],
-  { operation, parameters }: Input,
-  tools: StepTools,
-): Promise<readonly string[]> {
-  if (!parameters.direct) return [];
-  const { missing } = await findMissing(client, wanted, tools.signal);
-  const { applied, failures } = await restoreDirectly(client, missing, { operation, tools });
+function describeDirect({ applied, failures }: DirectRestore): readonly string[] {
   const left = failures.slice(0, 3).map(({ object, because }) => `${object}: ${because}`);
   return [
     `${applied} objects applied from the backup`,

@@ -1,6 +1,5 @@
 import { usualPatience } from '../../domain/kubernetes/answers.ts';
 import { contentDigest } from '../../domain/kubernetes/marks.ts';
-import { isPlain } from '../../domain/kubernetes/restore-plan.ts';
 import { inStages } from '../../domain/kubernetes/stages.ts';
 import { stripped } from '../../domain/kubernetes/strip.ts';
 import type { Operation } from '../../domain/operation.ts';
@@ -12,16 +11,21 @@ import { assertStampIsOurs } from './epoch-stamp.ts';
 
 const CHUNK = 200;
 
+export interface DirectRestore {
+  readonly applied: number;
+  readonly failures: readonly ApplyFailure[];
+}
+
 /**
- * Applies the plain ones of the missing objects as the backup holds them, stage by stage, with many in flight.
- * Whatever the server does not take from us stays missing, and Velero has its turn at it.
+ * Applies plain objects that are missing as the backup holds them, stage by stage, with many in flight. Whatever the
+ * server does not take from us stays missing, and Velero has its turn at it.
  */
 export async function restoreDirectly(
   client: KubernetesClient,
-  missing: readonly BackupObject[],
+  plain: readonly BackupObject[],
   { operation, tools }: { readonly operation: Operation; readonly tools: StepTools },
-): Promise<{ readonly applied: number; readonly failures: readonly ApplyFailure[] }> {
-  const objects = missing.filter((item) => isPlain(item, item.object)).map(({ object }) => stripped(object));
+): Promise<DirectRestore> {
+  const objects = plain.map(({ object }) => stripped(object));
   let applied = 0;
   const failures: ApplyFailure[] = [];
   for (const { stage, objects: members } of inStages(objects)) {
