@@ -1,16 +1,23 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Agent, request } from 'undici';
 import type { Json } from '../../domain/json.ts';
 import { kubernetesSchema, type KubernetesCluster } from '../../domain/schema/kubernetes.ts';
-import { runCommand } from '../engines/run-command.ts';
+import {
+  applyBare,
+  describe,
+  IN_FLIGHT,
+  measureBareLoop,
+  measureKubectl,
+  pass,
+  round,
+  type Passes,
+} from './apply-sides.ts';
 import { startBareCluster, type BareCluster } from './bare-cluster.ts';
 import { emptySet, makeNamespaces, serviceSet, type ServiceSet } from './service-set.ts';
 import { runStepProcess, type StepRun } from './step-process.ts';
 
-const IN_FLIGHT = 32;
 const goals = { firstOverKubectl: 2.5, writingOverBareLoop: 0.9, againOverKubectl: 20 };
 
 /**
@@ -32,24 +39,27 @@ export async function run(args: string[]): Promise<void> {
   });
   const count = Number(values.objects);
   const say = (line: string) => console.error(line);
+  const loadBefore = loadavg().map(round)[0];
   const cluster = await startBareCluster({ name: 'bench', say });
   const folder = mkdtempSync(join(tmpdir(), 'siteshift-apply-'));
   try {
     await cluster.controllerManager.stop(); // its quota and garbage controllers would watch each object go by
-    const rounds = [];
+    const rounds: Round[] = [];
     for (let round = 1; round <= Number(values.rounds); round += 1) {
-      const kubectl = await measureKubectl(cluster, count, {
-        folder: join(folder, `kubectl-${round}`),
-        round,
-      });
-      say(`kubectl: ${describe(kubectl)}`);
-      const bareLoop = await measureBareLoop(cluster, count, round);
-      say(`bare loop, ${IN_FLIGHT} in flight: ${describe(bareLoop)}`);
-      const siteshift = await measureProduct(cluster, count, folder, 10 * round);
-      say(
-        `siteshift: ${describe(siteshift)}, writing ${siteshift.writing.perSecond}/s, ${JSON.stringify(siteshift.busyAnswers)} times 429, ${siteshift.memoryMb} MB`,
-      );
-      rounds.push({ kubectl, bareLoop, siteshift });
+      const inRound = { folder, round };
+      const sides = {
+        kubectl: () => measureKubectl(cluster, count, inRound),
+        bareLoop: () => measureBareLoop(cluster, count, round),
+        siteshift: () => measureProduct(cluster, count, folder, 10 * round),
+      };
+      const names = ['kubectl', 'bareLoop', 'siteshift'] as const;
+      const taken: Partial<Record<keyof Round, Passes>> = {};
+      // Each round begins with another side: the cluster fills up and the machine drifts, for nobody's good.
+      for (const name of [...names.slice((round - 1) % 3), ...names.slice(0, (round - 1) % 3)]) {
+        taken[name] = await sides[name]();
+        say(`${name}: ${describe(taken[name])}`);
+      }
+      rounds.push(taken as Round);
     }
     const scaling = [];
     for (const [index, size] of values.also.split(',').filter(Boolean).map(Number).entries()) {
@@ -57,19 +67,23 @@ export async function run(args: string[]): Promise<void> {
       scaling.push({ objects: size, msPerObject: round(measured.writing.ms / size), ...measured });
       say(`siteshift, ${size} objects: ${describe(measured)}, writing ${measured.writing.perSecond}/s`);
     }
+    const over = (ratio: (round: Round) => number) => median(rounds.map(ratio));
     const ratios = {
-      firstOverKubectl: median(
-        rounds.map((one) => one.siteshift.first.perSecond / one.kubectl.first.perSecond),
-      ),
-      writingOverBareLoop: median(
-        rounds.map((one) => one.siteshift.writing.perSecond / one.bareLoop.first.perSecond),
-      ),
-      againOverKubectl: median(
-        rounds.map((one) => one.siteshift.again.perSecond / one.kubectl.again.perSecond),
-      ),
+      firstOverKubectl: over((one) => one.siteshift.first.perSecond / one.kubectl.first.perSecond),
+      writingOverBareLoop: over((one) => one.siteshift.writing.perSecond / one.bareLoop.first.perSecond),
+      againOverKubectl: over((one) => one.siteshift.again.perSecond / one.kubectl.again.perSecond),
     };
     const reached = Object.entries(goals).every(([name, goal]) => ratios[name as keyof typeof goals] >= goal);
-    const result = { objects: count, inFlight: IN_FLIGHT, ratios, goals, reached, rounds, scaling };
+    const result = {
+      objects: count,
+      inFlight: IN_FLIGHT,
+      loadBefore,
+      ratios,
+      goals,
+      reached,
+      rounds,
+      scaling,
+    };
     const text = JSON.stringify(result, null, 2);
     if (values.json !== undefined) writeFileSync(values.json, `${text}\n`);
     console.log(text);
@@ -80,97 +94,15 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
+interface Round {
+  readonly kubectl: Passes;
+  readonly bareLoop: Passes;
+  readonly siteshift: Awaited<ReturnType<typeof measureProduct>>;
+}
+
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return round(sorted[Math.floor(sorted.length / 2)] ?? 0);
-}
-
-interface Pass {
-  readonly ms: number;
-  readonly perSecond: number;
-}
-interface Passes {
-  readonly first: Pass;
-  readonly again: Pass;
-}
-
-const round = (value: number): number => Math.round(value * 100) / 100;
-const pass = (objects: number, ms: number): Pass => ({
-  ms: Math.round(ms),
-  perSecond: round((objects / ms) * 1_000),
-});
-const describe = ({ first, again }: Passes): string =>
-  `first ${first.perSecond}/s (${first.ms} ms), again ${again.perSecond}/s (${again.ms} ms)`;
-
-async function twice(objects: number, work: () => Promise<unknown>): Promise<Passes> {
-  const timed = async () => {
-    const startedAt = performance.now();
-    await work();
-    return pass(objects, performance.now() - startedAt);
-  };
-  return { first: await timed(), again: await timed() };
-}
-
-async function measureKubectl(
-  cluster: BareCluster,
-  count: number,
-  { folder, round: number }: { readonly folder: string; readonly round: number },
-): Promise<Passes> {
-  const set = serviceSet(`kubectl${number}`, count);
-  await makeNamespaces(cluster.api, set);
-  mkdirSync(folder);
-  set.objects.forEach((object, index) =>
-    writeFileSync(join(folder, `${String(index).padStart(5, '0')}.json`), JSON.stringify(object)),
-  );
-  const flags = ['apply', '--server-side', '-f', folder, '--kubeconfig', cluster.kubeconfig('orchestrator')];
-  return twice(count, () => runCommand(cluster.programs.kubectl, flags, { timeoutMs: 1_200_000 }));
-}
-
-/** Nothing but PATCHes over shared connections: what the API server gives on this machine. */
-async function measureBareLoop(cluster: BareCluster, count: number, number: number): Promise<Passes> {
-  const set = serviceSet(`bare${number}`, count);
-  await makeNamespaces(cluster.api, set);
-  return applyBare(cluster, set);
-}
-
-async function applyBare(cluster: BareCluster, set: ServiceSet): Promise<Passes> {
-  const agent = agentFor(cluster);
-  const paths = await Promise.all(set.objects.map((object) => cluster.api.pathOf(object)));
-  const passes = await twice(set.objects.length, async () => {
-    const queue = set.objects.entries();
-    const lane = async () => {
-      for (const [index, object] of queue) {
-        const { statusCode, body } = await request(`${cluster.server}${paths[index]}?fieldManager=bare`, {
-          method: 'PATCH',
-          dispatcher: agent,
-          headers: { 'content-type': 'application/apply-patch+yaml', accept: 'application/json' },
-          body: JSON.stringify(object),
-        });
-        const answer = await body.text();
-        if (statusCode >= 300) throw new Error(`bare loop: status ${statusCode}: ${answer.slice(0, 300)}`);
-      }
-    };
-    await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
-  });
-  await agent.close();
-  return passes;
-}
-
-function agentFor(cluster: BareCluster): Agent {
-  const config = JSON.parse(readFileSync(cluster.kubeconfig('orchestrator'), 'utf8')) as {
-    clusters: [{ cluster: Record<string, string> }];
-    users: [{ user: Record<string, string> }];
-  };
-  const decode = (text: string | undefined) => Buffer.from(text ?? '', 'base64');
-  return new Agent({
-    connections: IN_FLIGHT,
-    allowH2: false,
-    connect: {
-      ca: decode(config.clusters[0].cluster['certificate-authority-data']),
-      cert: decode(config.users[0].user['client-certificate-data']),
-      key: decode(config.users[0].user['client-key-data']),
-    },
-  });
 }
 
 /** The product captures the set from the cluster, the objects are removed, and the product brings them back. */
