@@ -1,0 +1,226 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { captureManifests } from '../../activities/capture-manifests.ts';
+import { runStep, type StepKind } from '../../activities/define-step.ts';
+import type { Json } from '../../domain/json.ts';
+import { operationHash, operationLabel } from '../../domain/kubernetes/restore-plan.ts';
+import type {
+  ApplyManifestsParameters,
+  CaptureManifestsParameters,
+  RestoreBackupParameters,
+} from '../../domain/kubernetes/parameters.ts';
+import { kubernetesSchema, type KubernetesInventory } from '../../domain/schema/kubernetes.ts';
+import type { Operation } from '../../domain/operation.ts';
+import type { StepInput, StepOutcome } from '../../domain/step.ts';
+import { applyAll } from '../../lab/kubernetes/apply-all.ts';
+import { takeBackup } from '../../lab/kubernetes/backup.ts';
+import type { Cluster } from '../../lab/kubernetes/cluster.ts';
+import { kubernetesSection } from '../../lab/kubernetes/inventory-section.ts';
+import { startOneSite } from '../../lab/kubernetes/kubernetes-lab.ts';
+import type { KubernetesObject } from '../../lab/kubernetes/kubernetes-object.ts';
+import { builderFor, TIER_LABEL } from '../../lab/kubernetes/object-builder.ts';
+import type { ObjectStore } from '../../lab/kubernetes/object-store.ts';
+import { waitForServices } from '../../lab/kubernetes/platform.ts';
+import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
+import type { Supervised } from '../../lab/process/supervise.ts';
+import { openTestLab } from '../lab/test-lab.ts';
+import { operation, stepInput, stepTools } from './step-tools.ts';
+
+export const NAMESPACE = 'shop-kill';
+export const BACKUP = 'daily-1';
+
+/**
+ * One cluster and its store, whose processes are started again whenever they die, as a service manager would. It is
+ * its own primary: what it holds is captured and backed up, and each case takes it away and has it brought back.
+ */
+export interface KillLab {
+  readonly folder: string;
+  readonly cluster: Cluster;
+  readonly store: ObjectStore;
+  /** Left to Velero, and plain ones. */
+  readonly platform: readonly KubernetesObject[];
+  readonly services: readonly KubernetesObject[];
+  readonly parameters: {
+    readonly restore: RestoreBackupParameters;
+    readonly apply: ApplyManifestsParameters;
+    readonly capture: CaptureManifestsParameters;
+  };
+  /** Removes the objects of a tier from the cluster. */
+  remove(tier: 'platform' | 'service'): Promise<void>;
+  /** Those of a tier that are there now, by kind and name. */
+  present(tier: 'platform' | 'service'): Promise<ReadonlyMap<string, KubernetesObject>>;
+  restoresOf(operation: Operation): Promise<readonly string[]>;
+  victim(name: VictimName): Supervised;
+  close(): Promise<void>;
+}
+
+export const VICTIMS = ['velero', 'apiserver', 'etcd', 'object store'] as const;
+export type VictimName = (typeof VICTIMS)[number];
+
+const ROLES = 120;
+const PLAIN = 60;
+/** More than one chunk of writes, so that there is a middle. */
+const MAPS = 240;
+
+const platformObjects = (): readonly KubernetesObject[] => {
+  const make = builderFor('platform');
+  const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }];
+  const role = make('rbac.authorization.k8s.io/v1', 'Role');
+  const map = make('v1', 'ConfigMap');
+  return [
+    ...Array.from({ length: ROLES }, (_, index) => role(`role-${index}`, { rules }, NAMESPACE)),
+    ...Array.from({ length: PLAIN }, (_, index) => map(`plain-${index}`, { data: { a: '1' } }, NAMESPACE)),
+  ];
+};
+
+const serviceObjects = (): readonly KubernetesObject[] => {
+  const make = builderFor('service');
+  const map = make('v1', 'ConfigMap');
+  const template = { spec: { containers: [{ image: 'registry.example/cart' }] } };
+  const service = make('serving.knative.dev/v1', 'Service')('cart', { spec: { template } }, NAMESPACE);
+  // Long enough that somebody can die while it is waited for.
+  const annotations = { 'lab.siteshift.test/ready-after': '3s' };
+  return [
+    ...Array.from({ length: MAPS }, (_, index) => map(`map-${index}`, { data: { a: '1' } }, NAMESPACE)),
+    { ...service, metadata: { ...service.metadata, annotations } },
+  ];
+};
+
+const collections = {
+  platform: [
+    `/apis/rbac.authorization.k8s.io/v1/namespaces/${NAMESPACE}/roles`,
+    `/api/v1/namespaces/${NAMESPACE}/configmaps`,
+  ],
+  service: [
+    `/api/v1/namespaces/${NAMESPACE}/configmaps`,
+    `/apis/serving.knative.dev/v1/namespaces/${NAMESPACE}/services`,
+  ],
+};
+
+export async function openKillLab(): Promise<KillLab> {
+  const testLab = await openTestLab();
+  const { folder, supervisor, ports, say } = testLab;
+  const { cluster, store } = await startOneSite({
+    dir: folder,
+    supervisor,
+    ports,
+    name: 'west',
+    nodes: 1,
+    say,
+  });
+  const platform = platformObjects();
+  const services = serviceObjects();
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };
+  await applyAll(cluster.api, [namespace], 'lab');
+  await applyAll(cluster.api, [...platform, ...services], 'lab');
+  await waitForServices(cluster, services, 60_000);
+  const inventory = kubernetesSchema.parse(
+    kubernetesSection({ east: cluster, west: cluster, store }, { folder: `${folder}/secrets`, nodes: 1 }),
+  );
+  const parameters = parametersFrom(inventory);
+  await runStep(captureManifests, stepInput(parameters.capture, { operation: operation(0) }), stepTools());
+  await takeBackup(cluster, { name: BACKUP });
+  const stopKeeping = keepAlive(() => [...Object.values(cluster.processes), store.process]);
+  const selector = (tier: string) => `?labelSelector=${encodeURIComponent(`${TIER_LABEL}=${tier}`)}`;
+  return {
+    folder,
+    cluster,
+    store,
+    platform,
+    services,
+    parameters,
+    remove: async (tier) => {
+      for (const path of collections[tier]) await cluster.api.call('DELETE', `${path}${selector(tier)}`);
+    },
+    present: async (tier) => {
+      const found = new Map<string, KubernetesObject>();
+      for (const path of collections[tier]) {
+        for (const object of await cluster.api.list(`${path}${selector(tier)}`))
+          found.set(`${path.split('/').at(-1)}/${object.metadata.name}`, object);
+      }
+      return found;
+    },
+    restoresOf: async (run) => {
+      const label = encodeURIComponent(`${operationLabel}=${operationHash(run)}`);
+      const restores = await cluster.api.list(`${VELERO_PATH}/restores?labelSelector=${label}`);
+      return restores.map(({ status }) => (status as { phase?: string } | undefined)?.phase ?? 'New');
+    },
+    victim: (name) => (name === 'object store' ? store.process : cluster.processes[name]),
+    close: async () => {
+      await stopKeeping();
+      await testLab.close();
+    },
+  };
+}
+
+function parametersFrom(inventory: KubernetesInventory): KillLab['parameters'] {
+  const { west } = inventory.clusters;
+  const { backups } = inventory.backupLocations;
+  const { manifests } = inventory.manifestStores;
+  const { services } = inventory;
+  if (west === undefined || backups === undefined || manifests === undefined || services === undefined)
+    throw new Error('the section of the lab lacks a part');
+  const target = { clusterName: 'west', cluster: west };
+  const store = { storeName: 'manifests', store: manifests };
+  return {
+    restore: {
+      ...target,
+      locationName: 'backups',
+      location: { ...backups, minimumItems: 1, includedNamespaces: [] },
+      serviceSelector: { label: TIER_LABEL, value: 'service' },
+      direct: true,
+      timeoutMs: 300_000,
+      stuckMs: 120_000,
+      attempts: 3,
+    },
+    apply: {
+      ...target,
+      ...store,
+      services: [],
+      readyTimeoutMs: 60_000,
+      onConflict: 'report',
+      without: [],
+    },
+    capture: { ...target, ...store, domain: 'shop', services },
+  };
+}
+
+/** @returns ends it */
+function keepAlive(processes: () => readonly Supervised[]): () => Promise<void> {
+  const stopped = new AbortController();
+  const starting = new Map<string, Promise<void>>();
+  const keeping = (async () => {
+    while (!stopped.signal.aborted) {
+      for (const one of processes()) {
+        if (one.alive() || starting.has(one.name)) continue;
+        // Killed again while it starts: the next round sees to it.
+        const start = one.restart().catch(() => undefined);
+        starting.set(
+          one.name,
+          start.finally(() => starting.delete(one.name)),
+        );
+      }
+      await sleep(200);
+    }
+    await Promise.all(starting.values());
+  })();
+  return async () => {
+    stopped.abort();
+    await keeping;
+  };
+}
+
+/** As Temporal would: an attempt that threw is followed by another one, which knows nothing of the first. */
+export async function untilOutcome<Parameters, Observed extends Json>(
+  kind: StepKind<Parameters, Observed>,
+  input: () => StepInput<Parameters>,
+  reached: (point: string) => Promise<void>,
+): Promise<StepOutcome> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await runStep(kind, input(), stepTools({ reached }));
+    } catch (error) {
+      if (attempt === 20) throw error;
+      await sleep(500);
+    }
+  }
+}

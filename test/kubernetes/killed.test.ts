@@ -1,0 +1,297 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { applyManifests } from '../../activities/apply-manifests.ts';
+import { captureManifests } from '../../activities/capture-manifests.ts';
+import { makeStore } from '../../activities/kubernetes/manifest-store.ts';
+import { openFolderFiles } from '../../activities/kubernetes/manifest-store-folder.ts';
+import { restoreBackup } from '../../activities/restore-backup.ts';
+import type { ManagedFieldsEntry } from '../../domain/kubernetes/object.ts';
+import { operationHash, operationLabel } from '../../domain/kubernetes/restore-plan.ts';
+import type { StepInput, StepOutcome } from '../../domain/step.ts';
+import type { KubernetesObject } from '../../lab/kubernetes/kubernetes-object.ts';
+import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
+import { runStepProcess } from './apply-scene.ts';
+import { NAMESPACE, openKillLab, untilOutcome, type KillLab, type VictimName } from './kill-lab.ts';
+import { operation, stepInput } from './step-tools.ts';
+
+// Whoever takes part in bringing a cluster back is killed in each phase of it, one after the other in one run. Each
+// run must end complete by itself, and do nothing twice.
+let lab: KillLab;
+let epoch = 0;
+
+beforeAll(async () => {
+  lab = await openKillLab();
+}, 1_800_000); // without a cache the engines are built here
+afterAll(async () => lab?.close());
+beforeEach(() => {
+  epoch += 1;
+});
+
+const ours = () => operation(epoch);
+const uidsOf = (objects: ReadonlyMap<string, KubernetesObject>) =>
+  new Map([...objects].map(([key, { metadata }]) => [key, metadata['uid']]));
+const versionsOf = (objects: ReadonlyMap<string, KubernetesObject>) =>
+  new Map([...objects].map(([key, { metadata }]) => [key, metadata['resourceVersion']]));
+
+/** Of `all` what has a key of `wanted`. */
+const only = (wanted: ReadonlyMap<string, unknown>, all: ReadonlyMap<string, unknown>) =>
+  new Map([...wanted.keys()].map((key) => [key, all.get(key)]));
+
+/** Kills somebody once at each of the points, and looks at the cluster just before. */
+function killAt(
+  name: VictimName,
+  points: readonly string[],
+  look: () => Promise<unknown> = async () => undefined,
+) {
+  const left = new Set(points);
+  const killed: string[] = [];
+  return {
+    killed,
+    reached: async (point: string) => {
+      if (!left.has(point) || (point === 'restoreBackup:running' && !(await isRestoring()))) return;
+      left.delete(point);
+      killed.push(point);
+      await look();
+      const victim = lab.victim(name);
+      victim.kill();
+      await victim.gone();
+    },
+  };
+}
+
+async function isRestoring(): Promise<boolean> {
+  const phases: readonly string[] = await lab.restoresOf(ours()).catch(() => []);
+  return phases.includes('InProgress');
+}
+
+/** Asks again until somebody answers: the server may just have been killed. */
+async function patiently<Value>(ask: () => Promise<Value>): Promise<Value> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await sleep(250);
+    }
+  }
+}
+
+/** Watches that Velero never has more than one Restore of ours to work on. */
+function watchRestores() {
+  let most = 0;
+  let looks = 0;
+  const stopped = new AbortController();
+  const watching = (async () => {
+    while (!stopped.signal.aborted) {
+      const phases = await lab.restoresOf(ours()).catch(() => undefined);
+      if (phases !== undefined) {
+        looks += 1;
+        most = Math.max(most, phases.filter((phase) => !/^(Completed|.*Failed)$/.test(phase)).length);
+      }
+      await sleep(100);
+    }
+  })();
+  return async () => {
+    stopped.abort();
+    await watching;
+    expect(looks).toBeGreaterThan(5);
+    return most;
+  };
+}
+
+describe('restoreBackup', () => {
+  const points = ['restoreBackup:create:before', 'restoreBackup:running', 'restoreBackup:results:before'];
+
+  /** Every object is there, what was there when somebody died is still the same one, and one Restore ran at a time. */
+  async function expectRestored(
+    outcome: StepOutcome | undefined,
+    before: { readonly roles: ReadonlyMap<string, unknown>; readonly plain: ReadonlyMap<string, unknown> },
+    phases: RegExp,
+  ) {
+    expect(['done', 'already']).toContain(outcome?.status);
+    expect(outcome?.after).toMatchObject({ missing: 0 });
+    const now = await patiently(() => lab.present('platform'));
+    expect(now.size).toBe(lab.platform.length);
+    expect(only(before.roles, uidsOf(now))).toEqual(before.roles);
+    expect(before.plain.size).toBeGreaterThan(0);
+    expect(only(before.plain, versionsOf(now))).toEqual(before.plain);
+    expect((await lab.restoresOf(ours())).toSorted().join(' ')).toMatch(phases);
+  }
+
+  it.each<[VictimName, RegExp]>([
+    ['velero', /^Completed Failed$/],
+    ['apiserver', /^Completed( Failed| PartiallyFailed)*$/],
+    ['etcd', /^Completed( Failed| PartiallyFailed)*$/],
+    ['object store', /^(Completed|PartiallyFailed)$/],
+  ])(
+    'ends complete although %s is killed before, during and after the restore',
+    async (name, phases) => {
+      await lab.remove('platform');
+      const before = { roles: new Map<string, unknown>(), plain: new Map<string, unknown>() };
+      const { killed, reached } = killAt(name, points, async () => {
+        const now = await lab.present('platform');
+        for (const [key, uid] of uidsOf(now)) if (key.startsWith('roles/')) before.roles.set(key, uid);
+        for (const [key, version] of versionsOf(now))
+          if (key.startsWith('configmaps/')) before.plain.set(key, version);
+      });
+      const most = watchRestores();
+      const input = () => stepInput(lab.parameters.restore, { operation: ours() });
+      const outcome = await untilOutcome(restoreBackup, input, reached);
+      expect(killed).toEqual(points);
+      await expectRestored(outcome, before, phases);
+      expect(await most()).toBe(1);
+    },
+    300_000,
+  );
+
+  it('ends complete although the worker is killed at each of its points', async () => {
+    await lab.remove('platform');
+    const all = [
+      'restoreBackup:before-apply',
+      'restoreBackup:direct:config',
+      'restoreBackup:create:before',
+      'restoreBackup:create:after',
+      'restoreBackup:running',
+      'restoreBackup:after-apply',
+    ];
+    const most = watchRestores();
+    const { outcome, deaths } = await killedWorker('restoreBackup', all, () =>
+      stepInput(lab.parameters.restore, { operation: ours() }),
+    );
+    // A worker that died while Velero was at it may come back to a restore that has ended meanwhile.
+    expect(deaths).toBeGreaterThanOrEqual(all.length - 1);
+    await expectRestored(
+      outcome,
+      { roles: new Map(), plain: versionsOf(await lab.present('platform')) },
+      /^Completed$/,
+    );
+    expect(await most()).toBe(1);
+    const label = encodeURIComponent(`${operationLabel}=${operationHash(ours())}`);
+    const restores = await lab.cluster.api.list(`${VELERO_PATH}/restores?labelSelector=${label}`);
+    expect(restores).toHaveLength(1);
+    // Velero changes the spec of a Restore: made by one POST, and never applied again.
+    const managers = restores[0]?.metadata['managedFields'] as readonly ManagedFieldsEntry[];
+    expect(managers.map(({ operation: verb }) => verb)).not.toContain('Apply');
+  }, 300_000);
+});
+
+/** Runs a step in a process that dies at each point once, and again until it ends by itself. */
+async function killedWorker(kind: string, points: readonly string[], input: () => StepInput<unknown>) {
+  const stops = points.map((point, index) => ({
+    point,
+    marker: join(lab.folder, `${epoch}-${index}.marker`),
+  }));
+  for (let deaths = 0; ; deaths += 1) {
+    const { outcome, signal, errors } = await runStepProcess(kind, input(), ...stops);
+    if (signal === null) return { outcome, deaths, errors };
+    if (signal !== 'SIGKILL') throw new Error(`expected SIGKILL, seen ${signal}`);
+  }
+}
+
+describe('applyManifests', () => {
+  const points = ['applyManifests:config:before', 'applyManifests:chunk', 'applyManifests:workloads:after'];
+  const input = () => stepInput(lab.parameters.apply, { operation: ours() });
+
+  async function expectApplied(outcome: StepOutcome | undefined, before: ReadonlyMap<string, unknown>) {
+    expect(['done', 'already']).toContain(outcome?.status);
+    const { length } = lab.services;
+    expect(outcome?.after).toMatchObject({ objects: length, unchanged: length, ready: length });
+    const now = await patiently(() => lab.present('service'));
+    expect(now.size).toBe(length);
+    // What was written when somebody died was not written again.
+    expect(before.size).toBeGreaterThanOrEqual(200);
+    expect(only(before, versionsOf(now))).toEqual(before);
+    for (const { metadata } of now.values()) {
+      const entries = (metadata['managedFields'] as readonly ManagedFieldsEntry[]).filter(
+        ({ subresource = '' }) => subresource === '',
+      );
+      expect(entries).toMatchObject([{ manager: 'siteshift', operation: 'Apply' }]);
+    }
+    expect(now.get('services/cart')?.metadata['generation']).toBe(1);
+  }
+
+  it.each<VictimName>(['apiserver', 'etcd'])(
+    'ends complete although %s is killed while it lists, writes and waits',
+    async (name) => {
+      await lab.remove('service');
+      const before = new Map<string, unknown>();
+      const { killed, reached } = killAt(name, points, async () => {
+        for (const [key, version] of versionsOf(await lab.present('service')))
+          if (key.startsWith('configmaps/')) before.set(key, version);
+      });
+      const outcome = await untilOutcome(applyManifests, input, reached);
+      expect(killed).toEqual(points);
+      await expectApplied(outcome, before);
+    },
+    300_000,
+  );
+
+  it('ends complete although the worker is killed at each of its points', async () => {
+    await lab.remove('service');
+    const { outcome, deaths } = await killedWorker(
+      'applyManifests',
+      ['applyManifests:before-apply', ...points, 'applyManifests:after-apply'],
+      input,
+    );
+    expect(deaths).toBe(5);
+    const now = versionsOf(await lab.present('service'));
+    now.delete('services/cart'); // its status came meanwhile
+    await expectApplied(outcome, now);
+  }, 300_000);
+
+  it('ends complete although the object store is killed before its manifests are read', async () => {
+    await lab.remove('service');
+    const victim = lab.victim('object store');
+    victim.kill();
+    await victim.gone();
+    const outcome = await untilOutcome(applyManifests, input, async () => undefined);
+    expect(outcome.status).toBe('done');
+    await expectApplied(outcome, versionsOf(new Map([...(await lab.present('service'))].filter(isMap))));
+  }, 300_000);
+});
+
+const isMap = ([key]: readonly [string, unknown]): boolean => key.startsWith('configmaps/');
+
+describe('captureManifests', () => {
+  const input = () => stepInput(lab.parameters.capture, { operation: operation(0) });
+  const head = () => makeStore(openFolderFiles(join(lab.store.folder, lab.store.manifestBucket))).head();
+  const change = (text: string) =>
+    lab.cluster.api.call(
+      'PATCH',
+      `/api/v1/namespaces/${NAMESPACE}/configmaps/map-1`,
+      { data: { a: text } },
+      'application/merge-patch+json',
+    );
+
+  it.each<[VictimName, readonly string[]]>([
+    ['object store', ['captureManifests:record:before', 'captureManifests:head:before']],
+    ['apiserver', []],
+  ])('records once although %s is killed while it looks or writes', async (name, points) => {
+    await patiently(() => change(`${name} killed`));
+    const before = await head();
+    const { killed, reached } = killAt(name, points);
+    if (points.length === 0) {
+      lab.victim(name).kill();
+      await lab.victim(name).gone();
+    }
+    const outcome = await untilOutcome(captureManifests, input, reached);
+    expect(killed).toEqual(points);
+    expect(outcome.status).toBe('done');
+    expect((await head()).sequence).toBe(before.sequence + 1);
+  });
+
+  it('records once although the worker is killed between the bundles and the head', async () => {
+    await change('worker killed');
+    const before = await head();
+    const { outcome, deaths } = await killedWorker(
+      'captureManifests',
+      ['captureManifests:record:before', 'captureManifests:head:before', 'captureManifests:record:after'],
+      input,
+    );
+    expect(deaths).toBe(3);
+    expect(outcome?.status).toBe('already');
+    expect((await head()).sequence).toBe(before.sequence + 1);
+  });
+});
