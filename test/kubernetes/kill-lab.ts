@@ -165,7 +165,8 @@ function parametersFrom(inventory: KubernetesInventory): KillLab['parameters'] {
     restore: {
       ...target,
       locationName: 'backups',
-      location: { ...backups, minimumItems: 1, includedNamespaces: [] },
+      // Of itself, which is otherwise refused: there is only one cluster here.
+      location: { ...backups, from: 'west', minimumItems: 1, includedNamespaces: [] },
       serviceSelector: { label: TIER_LABEL, value: 'service' },
       direct: true,
       timeoutMs: 300_000,
