@@ -65,6 +65,9 @@ export function socketPath(dataDir: string): string {
   return join(tmpdir(), `siteshift-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}.sock`);
 }
 
+/** Not about the server: the lab's own process may be busy for seconds, reading the definitions of its clusters. */
+const CONNECT_MS = 30_000;
+
 /** One connection for some statements, closed whatever happens. */
 export async function withConnection<Result>(
   to:
@@ -72,7 +75,7 @@ export async function withConnection<Result>(
     | (Account & { readonly host: string; readonly port: number }),
   work: (connection: Connection) => Promise<Result>,
 ): Promise<Result> {
-  const connection = await createConnection({ ...to, connectTimeout: 5_000 });
+  const connection = await createConnection({ ...to, connectTimeout: CONNECT_MS });
   try {
     return await work(connection);
   } finally {
