@@ -67,17 +67,16 @@ function setPaths(
   ways: readonly (readonly [from: string, to: string])[],
   path: Parameters<TwoSiteLab['paths']['set']>[2],
 ): readonly string[] {
-  const pairs = ways.flatMap(([from, to]) => {
-    const targets = partNames(lab, to).filter((name) => lab.paths.leadTo(name));
-    return partNames(lab, from).flatMap((source) =>
-      targets.filter((target) => target !== source).map((target) => [source, target] as const),
-    );
-  });
-  if (pairs.length === 0)
+  const paths = ways.flatMap(([from, to]) =>
+    partNames(lab, to)
+      .filter((target) => lab.paths.leadTo(target))
+      .map((target) => ({ target, sources: partNames(lab, from).filter((source) => source !== target) })),
+  );
+  if (paths.length === 0)
     throw new Error(
       `no path: ${ways.map(([from, to]) => `nobody connects from ${from} to ${to}`).join(', ')}`,
     );
-  for (const [source, target] of pairs) lab.paths.set(source, target, path);
+  for (const { target, sources } of paths) lab.paths.set(sources, target, path);
   return lab.paths.rules();
 }
 

@@ -13,8 +13,8 @@ export interface Paths {
   front(part: string, port: number, listenPort?: number): Promise<number>;
   /** Whether anybody connects to that part at all: the worker, for one, only asks. */
   leadTo(part: string): boolean;
-  /** Connections that `from` makes to `to`, open ones included. */
-  set(from: string, to: string, path: Partial<Path>): void;
+  /** Connections that each of `from` makes to `to`, open ones included. */
+  set(from: readonly string[], to: string, path: Partial<Path>): void;
   /** Every path is open again and without delay. */
   clear(): void;
   /** Rules in force, in words. */
@@ -72,7 +72,7 @@ export function openPaths(nextPort: () => Promise<number>, parts: () => readonly
     leadTo: (part) => links.has(part),
     set: (from, to, path) => {
       const ofTarget = rules.get(to) ?? new Map<string, Path>();
-      ofTarget.set(from, { ...openPath, ...ofTarget.get(from), ...path });
+      for (const source of from) ofTarget.set(source, { ...openPath, ...ofTarget.get(source), ...path });
       rules.set(to, ofTarget);
       followAll(to);
     },

@@ -44,14 +44,14 @@ test('a cut meets the connections of one process only, those that stand and new 
   expect(await clients.one.say('a')).toBe('a');
   expect(await clients.other.say('b')).toBe('b');
 
-  paths.set('one', 'echo', { mode: 'silence' });
+  paths.set(['one'], 'echo', { mode: 'silence' });
   const silenced = clients.one.say('held');
   expect(await clients.other.say('c')).toBe('c');
   expect(await Promise.race([silenced, clients.other.say('d')])).toBe('d');
   paths.clear();
   expect(await silenced).toBe('held');
 
-  paths.set('other', 'echo', { mode: 'drop' });
+  paths.set(['other'], 'echo', { mode: 'drop' });
   expect(await nextLine(clients.other)).toBe('ECONNRESET');
   expect(await clients.one.say('e')).toBe('e');
 });
@@ -61,7 +61,7 @@ test('a connection that is made during a cut is told apart, too', async () => {
   clients.other.child.kill('SIGKILL');
   const late = startClient(front);
   clients = { ...clients, other: late };
-  paths.set('other', 'echo', { mode: 'drop' });
+  paths.set(['other'], 'echo', { mode: 'drop' });
   expect(await nextLine(late)).toBe('ECONNRESET');
   expect(await clients.one.say('b')).toBe('b');
   expect(paths.rules()).toEqual(['other -> echo: drop, 0 ms']);
@@ -69,7 +69,7 @@ test('a connection that is made during a cut is told apart, too', async () => {
 
 test('a delay adds to the round trip of one process', async () => {
   await clients.one.say('a');
-  paths.set('one', 'echo', { delayMs: 60 });
+  paths.set(['one'], 'echo', { delayMs: 60 });
   const startedAt = performance.now();
   await clients.one.say('b');
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(118);
