@@ -22,6 +22,12 @@ for (const engine of ['mariadb', 'mysql'] as const) {
     };
     const promotedIn = (summary: string) =>
       /: (west-\d) is primary/.exec(summary)?.[1] ?? `nobody: ${summary}`;
+    /** MariaDB's strict mode would stop an applier that still has to write what is older than an errant transaction. */
+    const applied = async (name: string) => {
+      const position = mysql ? '@@GLOBAL.gtid_executed' : '@@GLOBAL.gtid_binlog_pos';
+      const look = async (node: string) => (await cluster.sql(node, `SELECT ${position} AS at`))[0]?.['at'];
+      while ((await look(name)) !== (await look('east-1'))) await sleep(20);
+    };
     const bypassing = async (name: string, statement: string) => {
       const root = await cluster.connect(name, 'root');
       if (mysql) await root.query('SET GLOBAL super_read_only = OFF');
@@ -169,6 +175,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
 
     it('where every standby holds a transaction of its own, a person decides', async () => {
       cluster = await startTestCluster(engine, 'semisync');
+      for (const name of ['west-1', 'west-2']) await applied(name);
       await bypassing('west-1', 'CREATE DATABASE errant_one');
       await bypassing('west-2', 'CREATE DATABASE errant_two');
       await kill('east-1');
