@@ -136,3 +136,14 @@ test('a plan that is a graph is drawn as a tree, each step once, with what else 
     '        already so: b is so',
   ]);
 });
+
+test('the tree ends with what is left out, and names few of many needs', () => {
+  const hosts = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'];
+  const leftOut = [
+    { id: 'record', kind: 'captureManifests', because: 'only runs that start graceful do it' },
+  ];
+  const steps = [...hosts.map((id) => step(id, { needs: [] })), step('open', { needs: hosts })];
+  const tree = planTree(record(steps, { leftOut }));
+  expect(tree.join('\n')).toMatch(/after h2, h3, h4 and 2 more, too/);
+  expect(tree.at(-1)).toBe('· left out: record (captureManifests): only runs that start graceful do it');
+});

@@ -151,6 +151,21 @@ describe('site-failover with clusters', () => {
     expect(plan.leftOut).toBeUndefined();
   });
 
+  test('a failback records what serves now, and stops its users when the cluster at home is ready', () => {
+    const back = { from: 'west', to: 'east', style: 'forced' as const };
+    const plan = planOf(shipped('site-failback'), back, atHome, both);
+    expect(needs(plan)).toMatchObject({
+      'record/west': ['claim'],
+      'restore/east': ['claim'],
+      'apply/east': ['restore/east', 'record/west'],
+      'mesh/east-cart.example': ['apply/east'],
+      fence: ['mesh/east-cart.example'],
+    });
+    expect(plan.leftOut?.map(({ id, because }) => `${id}: ${because}`)).toContain(
+      'scale-out: the clusters in east have no node pools in the inventory',
+    );
+  });
+
   test('what the inventory lacks is left out, and the plan says so', () => {
     const bare = planOf(shipped('site-failover'), { ...east, style: 'forced' });
     expect(bare.leftOut?.map(({ id, because }) => `${id}: ${because}`)).toEqual([
