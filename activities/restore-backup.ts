@@ -10,6 +10,7 @@ import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
 import { installDefinitions } from './kubernetes/install-definitions.ts';
 import { findMissing } from './kubernetes/presence.ts';
+import { writableResources } from './kubernetes/permissions.ts';
 import { probeWriting } from './kubernetes/probe-bucket.ts';
 import { refuseDenied } from './kubernetes/refuse-denied.ts';
 import { restoreDirectly, type DirectRestore } from './kubernetes/restore-directly.ts';
@@ -110,16 +111,15 @@ async function apply(input: Input, _: BackupObserved, tools: StepTools): Promise
     restoreByVelero(client, items, { input, backup: chosen.facts.name, tools });
 
   const { missing } = await findMissing(client, chosen.wanted, tools.signal);
-  const isOurs = (item: BackupObject) => parameters.direct && isPlain(item, item.object);
-  const plain = missing.filter(isOurs);
-  const others = missing.filter((item) => !isOurs(item));
+  const plain = parameters.direct ? await oursOf(client, missing) : new Set<BackupObject>();
+  const others = missing.filter((item) => !plain.has(item));
   // Both at once: neither needs what the other brings, and Velero takes seconds for the least it can do.
   const [direct, first] = await settleBoth(
-    timed('direct', restoreDirectly(client, plain, { operation, tools })),
+    timed('direct', restoreDirectly(client, [...plain], { operation, tools })),
     timed('restore', restore(others)),
   );
   if (parameters.direct) details.push(...describeDirect(direct));
-  const { missing: refused } = await findMissing(client, plain, tools.signal);
+  const { missing: refused } = await findMissing(client, [...plain], tools.signal);
   const second = await timed('rest', restore(refused));
   const runs = [...first, ...second];
   return {
@@ -138,6 +138,16 @@ async function apply(input: Input, _: BackupObserved, tools: StepTools): Promise
       .slice(0, SHOWN)
       .map(({ where, text }) => `restore, ${where}: ${text.slice(0, 300)}`),
   };
+}
+
+/** What we bring back by ourselves: plain objects of the kinds that our identity may write. */
+async function oursOf(
+  client: KubernetesClient,
+  missing: readonly BackupObject[],
+): Promise<ReadonlySet<BackupObject>> {
+  const plain = missing.filter((item) => isPlain(item, item.object));
+  const writable = await writableResources(client, new Set(plain.map(({ resource }) => resource)));
+  return new Set(plain.filter(({ resource }) => writable.has(resource)));
 }
 
 /** Both results; when one fails, not before the other has ended: nothing may go on behind the caller's back. */
