@@ -1,5 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import type { ApiCall, KubernetesClient } from '../../activities/kubernetes/client.ts';
+import { writableResources } from '../../activities/kubernetes/permissions.ts';
 import { runRestore, type RestoreOptions } from '../../activities/kubernetes/run-restore.ts';
 import type { Bucket } from '../../activities/kubernetes/s3.ts';
 import {
@@ -184,5 +186,23 @@ describe('runRestore', () => {
     await expect(scripted({ phases: [], missing: [], standing }).restored()).rejects.toThrow(
       `restore ${nameOf(1)} is not of this run: expected backup daily-1, seen backup daily-9`,
     );
+  });
+});
+
+describe('writableResources', () => {
+  it('asks for each kind whether it may be created and patched, and keeps those of which both is allowed', async () => {
+    const asked: unknown[] = [];
+    const client = {
+      call: async ({ body = '' }: ApiCall) => {
+        const { spec } = JSON.parse(body) as { spec: { resourceAttributes: Record<string, string> } };
+        asked.push(spec.resourceAttributes);
+        const { group, verb } = spec.resourceAttributes;
+        return { status: { allowed: group === '' || (group === 'apps' && verb === 'create') } };
+      },
+    } as unknown as KubernetesClient;
+    const resources = new Set(['configmaps', 'deployments.apps', 'roles.rbac.authorization.k8s.io']);
+    expect([...(await writableResources(client, resources))]).toEqual(['configmaps']);
+    expect(asked).toHaveLength(6);
+    expect(asked).toContainEqual({ verb: 'patch', group: 'rbac.authorization.k8s.io', resource: 'roles' });
   });
 });
