@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { ApiError } from '../../activities/kubernetes/api-error.ts';
 import type { ApiCall, KubernetesClient } from '../../activities/kubernetes/client.ts';
 import { writableResources } from '../../activities/kubernetes/permissions.ts';
 import { runRestore, type RestoreOptions } from '../../activities/kubernetes/run-restore.ts';
@@ -204,5 +205,14 @@ describe('writableResources', () => {
     expect([...(await writableResources(client, resources))]).toEqual(['configmaps']);
     expect(asked).toHaveLength(6);
     expect(asked).toContainEqual({ verb: 'patch', group: 'rbac.authorization.k8s.io', resource: 'roles' });
+  });
+
+  it('takes a server at its refusals that does not tell beforehand', async () => {
+    const status = { code: 404, reason: 'NotFound', message: 'no such path', causes: [] };
+    const client = { call: () => Promise.reject(new ApiError('west', 'POST', status)) };
+    const resources = new Set(['configmaps']);
+    expect([...(await writableResources(client as unknown as KubernetesClient, resources))]).toEqual([
+      'configmaps',
+    ]);
   });
 });
