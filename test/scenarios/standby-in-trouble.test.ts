@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunRecord } from '../../domain/run.ts';
 import { asAccount, runStatements } from '../../lab/engines/database-server.ts';
 import { attachReplica } from '../../lab/engines/topology.ts';
 import { kill } from '../../lab/faults.ts';
-import type { DatabaseName } from '../../lab/sites/layout.ts';
-import { allKept, openScenario, stepOf, type Scenario } from './scenario.ts';
+import { domain, type DatabaseName } from '../../lab/sites/layout.ts';
+import { allKept, openScenario, stepOf, until, type Scenario } from './scenario.ts';
 
 let scenario: Scenario;
 beforeAll(async () => {
@@ -30,6 +31,12 @@ const bringBack = async (database: DatabaseName, node: string, source: string): 
   await attachReplica({ replica: server, source: nodeOf(database, source).server, accounts });
 };
 
+/** What is not done, in words. */
+const leftOf = (record: RunRecord) =>
+  record.steps
+    .filter(({ outcome }) => outcome === undefined || !['done', 'already'].includes(outcome.status))
+    .map(({ id, state, outcome }) => `${id}: ${state}, ${outcome?.summary ?? ''}`);
+
 test('stopped appliers park the promotion before anything is frozen; started again, a retry completes the run', async () => {
   const nodes = ['payments-west-1', 'payments-west-2'];
   for (const node of nodes) await onNode('payments', node, ['STOP SLAVE SQL_THREAD']);
@@ -47,10 +54,29 @@ test('stopped appliers park the promotion before anything is frozen; started aga
   expect(await scenario.retry(workflowId, 'promote/payments', 'the appliers run again')).toBe('completed');
 });
 
-test('an errant standby is passed over; where nobody could acknowledge afterwards, nothing is frozen', async () => {
-  expect((await scenario.run('site-failover', '--from', 'west', '--to', 'east')).record.outcome).toBe(
-    'completed',
+test('a run that is terminated between the freeze and the opening is finished by the next one', async () => {
+  const worker = await scenario.workerThatDiesAt('promoteDatabase:before-write-journal');
+  const { workflowId } = await scenario.start('site-failover', '--from', 'west', '--to', 'east');
+  await until('the worker is dead', 60_000, () => Promise.resolve(worker.deaths() === 1));
+  await scenario.terminate(workflowId, `failover/${domain}`);
+  await worker.stop();
+
+  // The gateways do not know that nobody runs it any more: a person says so, by forcing the claim.
+  const next = await scenario.run('site-failover', '--from', 'west', '--to', 'east');
+  expect(stepOf(next.record, 'claim').outcome?.summary).toMatch(
+    new RegExp(`operation ${workflowId} holds epoch .* force this step to take over`),
   );
+  const forced = await scenario.cli('force', next.workflowId, 'claim', '--reason', 'the other one was ended');
+  expect(forced.code).toBe(0);
+  const { value } = await scenario.cli('status', next.workflowId, '--watch');
+  const { record } = value as { record: RunRecord };
+  expect({ outcome: record.outcome, left: leftOf(record) }).toEqual({ outcome: 'completed', left: [] });
+  expect(record.steps.map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['promote/orders', 'promote/payments', 'push/orders', 'push/payments']),
+  );
+});
+
+test('an errant standby is passed over; where nobody could acknowledge afterwards, nothing is frozen', async () => {
   // The orchestrator's account may write on a read-only MariaDB: the way errant transactions come about.
   await onNode('payments', 'payments-west-1', ['CREATE TABLE siteshift.errant (id INT)']);
   await kill(scenario.lab, 'orders-west-1');
