@@ -43,7 +43,9 @@ function members(value: Json): ReadonlyMap<string, Json> | undefined {
 
 function identityOf(item: Json): string {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return '';
-  const object = item as { readonly [key: string]: Json };
-  const key = identities.find((one) => ['string', 'number'].includes(typeof object[one]));
-  return key === undefined ? '' : String(object[key]);
+  for (const key of identities) {
+    const value = (item as { readonly [key: string]: Json })[key];
+    if (typeof value === 'string' || typeof value === 'number') return String(value);
+  }
+  return '';
 }
