@@ -18,9 +18,12 @@ export class S3Error extends Error {
 
   /** The store will go on to say no until a person changes credentials, rights or names. */
   get isDenied(): boolean {
-    return this.status === 401 || this.status === 403 || this.code === 'NoSuchBucket';
+    return this.status === 401 || this.status === 403 || neverByItself.has(this.code);
   }
 }
+
+/** With other statuses than 401 and 403, and yet for a person to see to. The second is versitygw's for an unknown key. */
+const neverByItself = new Set(['NoSuchBucket', 'XAdminUserNotFound']);
 
 const advice: Readonly<Record<string, string>> = {
   AccessDenied: 'these credentials may not do this',
@@ -28,6 +31,7 @@ const advice: Readonly<Record<string, string>> = {
   InvalidAccessKeyId: 'the store does not know this access key (expired or revoked?)',
   SignatureDoesNotMatch: 'the secret key does not fit the access key',
   NoSuchBucket: 'the bucket does not exist',
+  XAdminUserNotFound: 'the store does not know this access key (expired or revoked?)',
   RequestTimeTooSkewed: 'the clock here or there is wrong',
 };
 
@@ -139,9 +143,8 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
     where,
     get: async (key) => {
       const { status, body, etag } = await send({ method: 'GET', url: urlOf(key) }, [200, 404]);
-      if (status === 404 && codeOf(body.toString('utf8')) === 'NoSuchBucket') {
-        throw new S3Error(`GET ${where}${key}`, 404, 'NoSuchBucket');
-      }
+      const code = status === 404 ? codeOf(body.toString('utf8')) : '';
+      if (neverByItself.has(code)) throw new S3Error(`GET ${where}${key}`, 404, code);
       return status === 200 ? { body, etag } : undefined;
     },
     put: async (key, body, condition) => {

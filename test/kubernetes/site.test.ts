@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyManifests } from '../../activities/apply-manifests.ts';
@@ -40,6 +41,7 @@ beforeAll(async () => {
   const { folder: dir, supervisor, ports, say } = testLab;
   lab = await startKubernetesLab({ dir, supervisor, ports, nodes: { east: nodes, west: 1 }, say });
   filled = await fillPlatform(lab.east, { say });
+  await lab.east.api.apply(deadWebhook, 'platform');
   // Velero learns the platform's new kinds every five minutes only; a backup before would silently lack their objects.
   await lab.east.processes.velero.restart();
   await waitForLocation(lab.east);
@@ -47,6 +49,31 @@ beforeAll(async () => {
   expected = await takeSnapshot(lab.east.api, [...filled.platform, ...filled.services]);
 }, 1_800_000);
 afterAll(() => testLab.close());
+
+const WEBHOOKS = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
+/** Its backend is gone: wherever it is restored, no Knative Service can be written any more. */
+const deadWebhook: KubernetesObject = {
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: 'ValidatingWebhookConfiguration',
+  metadata: { name: 'validation.webhook.serving.knative.dev' },
+  webhooks: [
+    {
+      name: 'validation.webhook.serving.knative.dev',
+      admissionReviewVersions: ['v1'],
+      sideEffects: 'None',
+      failurePolicy: 'Fail',
+      clientConfig: { url: 'https://127.0.0.1:1/' },
+      rules: [
+        {
+          apiGroups: ['serving.knative.dev'],
+          apiVersions: ['v1'],
+          operations: ['CREATE', 'UPDATE'],
+          resources: ['services'],
+        },
+      ],
+    },
+  ],
+};
 
 const need = <Value>(value: Value | undefined): Value => {
   if (value === undefined) throw new Error('the inventory of the lab lacks it');
@@ -135,6 +162,17 @@ describe('restoreBackup', () => {
     writeFileSync(archive, whole);
   });
 
+  it('says in a precheck that Velero could not write its results', async () => {
+    await lab.store.setReadOnly(true);
+    const input = stepInput(restoreParameters(), { mode: 'precheck' });
+    const outcome = await runStep(restoreBackup, input, stepTools());
+    await lab.store.setReadOnly(false);
+    expect(outcome.status).toBe('planned');
+    expect(outcome.details.at(-1)).toMatch(
+      /^Velero would call it failed if its credentials are as ours: PUT \/backups\/restores\/siteshift-probe\/\S+: 403 AccessDenied: these credentials may not do this$/,
+    );
+  });
+
   it('goes on with a new attempt when Velero dies in the middle, and brings every object back', async () => {
     await waitForSync(lab.west, 'daily-2');
     let restarted: Promise<void> | undefined;
@@ -160,6 +198,8 @@ describe('restoreBackup', () => {
     expect(phases.toSorted()).toEqual(['Completed', 'Failed']);
     const { differences } = await compareWithSnapshot(lab.west.api, onlyPlatform());
     expect(differences).toEqual([]);
+    // In the backup, and not brought back: it would refuse every service that is to come.
+    expect(await lab.west.api.list(WEBHOOKS)).toEqual([]);
   }, 600_000);
 
   it('has nothing to do when it runs again', async () => {
@@ -396,6 +436,23 @@ describe('a store that cannot be trusted', () => {
   });
 });
 
+/** Changes the same file of every backup, and puts it back. */
+async function withEachBackup<Value>(
+  file: (name: string) => string,
+  damage: (path: string, whole: Buffer) => void,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  const names = readdirSync(bucketFile('backups', 'backups'));
+  const paths = names.map((name) => bucketFile('backups', 'backups', name, file(name)));
+  const whole = paths.map((path) => readFileSync(path));
+  paths.forEach((path, index) => damage(path, need(whole[index])));
+  try {
+    return await work();
+  } finally {
+    paths.forEach((path, index) => writeFileSync(path, need(whole[index])));
+  }
+}
+
 describe('rehearseKubernetes', () => {
   const rehearsal = (more: object = {}) => {
     const { clusterName: name, cluster } = west();
@@ -471,8 +528,115 @@ describe('rehearseKubernetes', () => {
     );
     await lab.store.setReadOnly(true);
     const readOnly = await findings();
+    const capture = captureInput('west', { mode: 'precheck' });
+    const captured = await runStep(captureManifests, capture, stepTools());
     await lab.store.setReadOnly(false);
+    expect(captured.status).toBe('refused');
+    expect(captured.summary).toMatch(
+      /^manifest store s3:\/\/manifests\/: PUT \/manifests\/probe\/\S+: 403 AccessDenied: these credentials may not do this$/,
+    );
     expect(readOnly.problems.join('\n')).toMatch(/writing to backup location backups: .*AccessDenied/);
     expect(readOnly.problems.join('\n')).toMatch(/manifest store manifests: .*AccessDenied/);
+  });
+
+  const archive = (name: string) => `${name}.tar.gz`;
+  const metadata = () => 'velero-backup.json';
+  const inArchive = (because: string) =>
+    new RegExp(
+      `^daily-1: s3://backups/backups/daily-1/daily-1\\.tar\\.gz \\(\\d+ bytes\\) is truncated or corrupted: ${because}`,
+      'm',
+    );
+  it.each<[string, (name: string) => string, (path: string, whole: Buffer) => void, RegExp]>([
+    [
+      'an archive that is cut off',
+      archive,
+      (path, whole) => truncateSync(path, Math.floor(whole.length / 2)),
+      inArchive('Error: unexpected end of file$'),
+    ],
+    [
+      'an archive that is no gzip',
+      archive,
+      (path) => writeFileSync(path, '<html>not found</html>'),
+      inArchive('Error: incorrect header check$'),
+    ],
+    [
+      'an archive with an object that is no JSON',
+      archive,
+      (path, whole) => {
+        const tar = gunzipSync(whole);
+        tar.write('[', tar.indexOf('{"apiVersion"'));
+        writeFileSync(path, gzipSync(tar));
+      },
+      inArchive('SyntaxError: .*$'),
+    ],
+    [
+      'metadata that is no JSON',
+      metadata,
+      (path) => writeFileSync(path, '{"kind"'),
+      /^daily-1: its metadata cannot be read: velero-backup\.json \(7 bytes\) is no JSON$/m,
+    ],
+    [
+      'metadata that is something else',
+      metadata,
+      (path) => writeFileSync(path, '[]'),
+      /^daily-1: its metadata cannot be read: velero-backup\.json names no phase$/m,
+    ],
+    [
+      'metadata that is gone',
+      metadata,
+      (path) => rmSync(path),
+      /^daily-1: its metadata cannot be read: velero-backup\.json is missing$/m,
+    ],
+  ])('refuses %s, at precheck and in the rehearsal', async (_, file, damage, because) => {
+    const [outcome, { problems }] = await withEachBackup(file, damage, () =>
+      Promise.all([
+        runStep(restoreBackup, stepInput(restoreParameters(), { mode: 'precheck' }), stepTools()),
+        findings(),
+      ]),
+    );
+    expect(outcome.status).toBe('refused');
+    expect(outcome.details[0]).toBe('west: no backup is good enough to restore');
+    expect(outcome.details.join('\n')).toMatch(because);
+    const newest = problems.find((problem) => problem.startsWith('newest backup in backups: none is good: '));
+    expect(need(newest).replaceAll(/none is good: |; /g, '\n')).toMatch(
+      new RegExp(because.source.replace(/\$$/, ''), 'm'),
+    );
+  });
+
+  it('names a newer backup that is broken although an older one is good', async () => {
+    const path = bucketFile('backups', 'backups', 'daily-3', 'velero-backup.json');
+    const whole = readFileSync(path);
+    writeFileSync(path, 'not found');
+    const { warnings } = await findings();
+    writeFileSync(path, whole);
+    expect(warnings).toContain(
+      'backup daily-3: not used: its metadata cannot be read: velero-backup.json (9 bytes) is no JSON; take another one and see why this one is not good',
+    );
+  });
+
+  it.each([
+    [
+      'a secret key that does not fit',
+      'secretKey',
+      'SignatureDoesNotMatch: the secret key does not fit the access key',
+    ],
+  ])('every step refuses %s at precheck', async (_, key, words) => {
+    const wrong = join(testLab.folder, 'wrong-key');
+    writeFileSync(wrong, 'expired');
+    const changed = { [key]: `file:${wrong}` };
+    const location = { ...need(inventory.backupLocations['backups']), ...changed };
+    const other = { ...store().store, ...changed };
+    const precheck = { mode: 'precheck', operation: operation(0) } as const;
+    const { parameters } = captureInput('west');
+    const outcomes = [
+      await runStep(restoreBackup, stepInput(restoreParameters({ location }), precheck), stepTools()),
+      await runStep(applyManifests, stepInput({ ...applyParameters(), store: other }, precheck), stepTools()),
+      await runStep(captureManifests, stepInput({ ...parameters, store: other }, precheck), stepTools()),
+    ];
+    expect(outcomes.map(({ status, summary }) => `${status}: ${summary}`)).toEqual([
+      `refused: GET /backups: 403 ${words}`,
+      `refused: GET /manifests/head.json: 403 ${words}`,
+      `refused: GET /manifests/head.json: 403 ${words}`,
+    ]);
   });
 });
