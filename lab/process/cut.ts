@@ -50,12 +50,12 @@ interface Connection {
 /**
  * A path between two parts of the lab that can be cut and slowed down. Port 0 takes a free one.
  * @param options.pathFor a path for each connection instead of one for all of them; asked at its beginning and at
- *   `follow`. It cannot refuse, because who connects is known only after that: there `refuse` means `drop`.
+ *   `follow`; until the answer is there nothing passes. It cannot refuse, because who connects is known only after that: there `refuse` means `drop`.
  */
 export async function startLink(options: {
   readonly listen: Endpoint;
   readonly target: Endpoint;
-  readonly pathFor?: (clientPort: number) => Path;
+  readonly pathFor?: (clientPort: number) => Path | Promise<Path>;
 }): Promise<Link> {
   const { target } = options;
   const connections = new Set<Connection>();
@@ -63,7 +63,14 @@ export async function startLink(options: {
   const pathFor = options.pathFor ?? (() => path);
 
   const follow = (connection: Connection) => {
-    const { mode, delayMs } = pathFor(connection.clientPort);
+    const found = pathFor(connection.clientPort);
+    if (!('then' in found)) lead(connection, found);
+    else
+      void found.then((known) => {
+        if (!connection.client.destroyed) lead(connection, known);
+      });
+  };
+  const lead = (connection: Connection, { mode, delayMs }: Path) => {
     connection.delayMs = delayMs;
     if (mode === 'silence') connection.pumps.forEach((each) => each.hold());
     else if (mode !== 'open') reset(connection);

@@ -1,4 +1,5 @@
 import { openPath, startLink, type CutMode, type Link, type Path } from './cut.ts';
+import { SocketOwnerLookup } from './socket-owner-lookup.ts';
 import { ownersOf, type Owner } from './socket-owners.ts';
 
 /** Whoever is no part of the lab: the writers, the CLI, a browser. */
@@ -33,6 +34,8 @@ export function openPaths(nextPort: () => Promise<number>, parts: () => readonly
   const rules = new Map<string, Map<string, Path>>();
   let owners: ReadonlyMap<number, string> = new Map();
   let isFollowing = false;
+  const plain = () => parts().map(({ name, pid }) => ({ name, pid }));
+  const lookup = new SocketOwnerLookup(plain);
 
   /** Whom a rule of that target speaks of; everybody, when one speaks of those who are nobody. */
   const concerned = (to: string): readonly Owner[] => {
@@ -41,11 +44,12 @@ export function openPaths(nextPort: () => Promise<number>, parts: () => readonly
       ? parts()
       : parts().filter(({ name }) => sources.has(name));
   };
-  const pathFor = (to: string, clientPort: number): Path => {
-    const ofTarget = rules.get(to);
-    if (ofTarget === undefined) return openPath;
-    const known = isFollowing ? owners : ownersOf([clientPort], concerned(to));
-    return ofTarget.get(known.get(clientPort) ?? outside) ?? openPath;
+  const ruleFor = (to: string, owner: string | undefined): Path =>
+    rules.get(to)?.get(owner ?? outside) ?? openPath;
+  const pathFor = (to: string, clientPort: number): Path | Promise<Path> => {
+    if (!rules.has(to)) return openPath;
+    if (isFollowing) return ruleFor(to, owners.get(clientPort));
+    return lookup.ownerOf(clientPort).then((owner) => ruleFor(to, owner));
   };
   /** One look at the processes for all connections that are open. */
   const followAll = (to: string) => {
@@ -87,6 +91,7 @@ export function openPaths(nextPort: () => Promise<number>, parts: () => readonly
       ),
     close: async () => {
       await Promise.all([...links.values()].flat().map((link) => link.close()));
+      await lookup.close();
     },
   };
 }
