@@ -52,11 +52,10 @@ export class WriteHandler {
     const pool = this.#pools.get(write.datasource);
     if (pool === undefined) return { status: 404, text: `no datasource ${write.datasource}` };
     try {
-      await this.#insert(pool, write, routing);
+      if (await this.#insert(pool, write, routing)) this.#logCommit(write, routing);
     } catch (error) {
       return { status: 503, text: error instanceof Error ? error.message : String(error) };
     }
-    this.#logCommit(write, routing);
     return { status: 200, text: 'written' };
   }
 
@@ -69,12 +68,14 @@ export class WriteHandler {
     return undefined;
   }
 
-  async #insert(pool: Queries, write: WriteRequest, routing: RoutingHeaders): Promise<void> {
+  /** @returns whether the row is this unit's; a late retry may find that of the unit that took the user over */
+  async #insert(pool: Queries, write: WriteRequest, routing: RoutingHeaders): Promise<boolean> {
     const [rows] = await pool.query('SELECT unit FROM writes WHERE user = ? AND seq = ?', [
       write.user,
       write.seq,
     ]);
-    if (Array.isArray(rows) && rows.length > 0) return;
+    const [found] = rows as readonly { readonly unit: string }[];
+    if (found !== undefined) return found.unit === this.#unit;
     try {
       await pool.query('INSERT INTO writes (user, seq, unit, epoch) VALUES (?, ?, ?, ?)', [
         write.user,
@@ -85,6 +86,7 @@ export class WriteHandler {
     } catch (error) {
       if ((error as { errno?: number }).errno !== duplicateKey) throw error;
     }
+    return true;
   }
 
   #logCommit(write: WriteRequest, routing: RoutingHeaders): void {
