@@ -26,7 +26,7 @@ const patterns: readonly (readonly [RegExp, MessageClass])[] = [
   [/already exists|the in-cluster version is different/i, 'exists'],
   [/(upload|put)[^.]*(restore|log|results)|(restore|log|results)[^.]*upload/i, 'log upload'],
   [
-    /connection (refused|reset)|broken pipe|\bEOF\b|i\/o timeout|TLS handshake timeout|etcdserver|context deadline exceeded|currently unable to handle|in the time allotted|client connection lost/i,
+    /connection (refused|reset)|broken pipe|\bEOF\b|i\/o timeout|TLS handshake timeout|etcdserver|context deadline exceeded|currently unable to handle|in the time allotted|client connection lost|failed to get server groups/i,
     'unreachable',
   ],
   [

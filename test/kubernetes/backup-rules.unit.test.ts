@@ -189,6 +189,7 @@ describe('restore results', () => {
     ['Post "https://10.0.0.1/api": dial tcp 10.0.0.1:443: connect: connection refused', 'unreachable'],
     ['Patch "https://10.0.0.1/api": EOF', 'unreachable'],
     ['etcdserver: request timed out', 'unreachable'],
+    ['rpc error: code = Unknown desc = failed to get server groups: unknown', 'unreachable'],
     ['something else', 'other'],
   ])('%s', (text, expected) => {
     expect(classifyMessage(text)).toBe(expected);
