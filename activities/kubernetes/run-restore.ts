@@ -64,7 +64,9 @@ export async function runRestore(velero: Velero, options: RestoreOptions): Promi
       // Nothing went wrong: whether all is there is for the step to verify.
       if (restore.phase === 'Completed') return { restore, attempts: number, ...told };
       missing = await options.stillMissing();
-      const mayHelp = told.unreadable !== undefined || wasInterrupted(told.messages);
+      // Nothing even begun: an API server that starts knows no roles yet, and calls Velero forbidden.
+      const didNothing = restore.total === 0;
+      const mayHelp = didNothing || told.unreadable !== undefined || wasInterrupted(told.messages);
       if (missing.length === 0 || made === attempts || !mayHelp)
         return { restore, attempts: number, ...told };
     }

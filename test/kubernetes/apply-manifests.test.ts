@@ -164,7 +164,10 @@ describe('applyManifests on a real API server', () => {
     const forced = await run({ style: 'forced' }, { readyTimeoutMs: 500 });
     expect(forced).toMatchObject({
       status: 'done',
-      leftToDo: [expect.stringContaining(`${shop}/cart is progressing`)],
+      leftToDo: [
+        expect.stringContaining(`${shop}/cart is progressing`),
+        expect.stringContaining('record west from now on'),
+      ],
     });
   });
 });

@@ -112,6 +112,8 @@ describe('runRestore', () => {
     readonly told?: RestoreMessages;
     readonly standing?: readonly RestoreRecord[];
     readonly notReady?: number;
+    /** Items that the first Restore found to do; by default there were some. */
+    readonly firstTotal?: number;
   }) {
     const restores = new Map((options.standing ?? []).map((one) => [one.name, one]));
     const created: string[] = [];
@@ -127,7 +129,8 @@ describe('runRestore', () => {
       restores: async () => [...restores.values()],
       restore: async (name) => restores.get(name),
       createRestore: async (name) => {
-        restores.set(name, { ...record(0, options.phases[created.length] ?? 'Completed'), name });
+        const total = created.length === 0 ? (options.firstTotal ?? 1) : 1;
+        restores.set(name, { ...record(0, options.phases[created.length] ?? 'Completed'), name, total });
         created.push(name);
         return true;
       },
@@ -151,6 +154,18 @@ describe('runRestore', () => {
   it('begins a new attempt for what is missing because the API server was away', async () => {
     const told = errors('Post "https://10.0.0.1/": connect: connection refused');
     const { created, restored } = scripted({ phases: ['PartiallyFailed'], missing: [1, 0], told });
+    expect(await restored()).toMatchObject({ attempts: 2, restore: { phase: 'Completed' } });
+    expect(created).toEqual([nameOf(1), nameOf(2)]);
+  });
+
+  it('begins a new attempt when Velero did nothing at all, whatever it says: a starting server knows no roles', async () => {
+    const told = errors('deployments.apps "velero" is forbidden: User "velero" cannot get resource');
+    const { created, restored } = scripted({
+      phases: ['PartiallyFailed'],
+      missing: [1, 0],
+      told,
+      firstTotal: 0,
+    });
     expect(await restored()).toMatchObject({ attempts: 2, restore: { phase: 'Completed' } });
     expect(created).toEqual([nameOf(1), nameOf(2)]);
   });
