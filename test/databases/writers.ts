@@ -124,7 +124,18 @@ async function connectApplication(
 const stream = (connection: Connection): { destroy(): void } =>
   (connection as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;
 
-/** Asks every node all the time whether it accepts writes; remembers the moments when more than one did. */
+/** Looks in a row that found a node open: when the first of them was answered, and the last one, from asking to answer. */
+interface OpenLooks {
+  readonly since: number;
+  readonly asked: number;
+  readonly answered: number;
+}
+
+/**
+ * Asks every node all the time whether it accepts writes; remembers the moments when more than one did. An answer is old
+ * when the next one is long in coming, so two nodes were open at once only where one of them was found open before and
+ * after a look that found the other one open.
+ */
 export function watchWritable(cluster: TestCluster): {
   readonly looks: number;
   readonly twice: readonly string[];
@@ -133,7 +144,7 @@ export function watchWritable(cluster: TestCluster): {
   let stopping = false;
   let looks = 0;
   const twice: string[] = [];
-  const state = new Map<string, boolean>();
+  const open = new Map<string, OpenLooks>();
   const watchers = Object.keys(cluster.cluster.nodes).map(async (node) => {
     let connection: Connection | undefined;
     for (;;) {
@@ -143,13 +154,20 @@ export function watchWritable(cluster: TestCluster): {
           connection = await cluster.connect(node, 'admin');
           connection.on('error', () => undefined);
         }
+        const asked = performance.now();
         const [rows] = await connection.query('SELECT @@GLOBAL.read_only AS closed');
-        state.set(node, !/^(1|on)$/i.test(String((rows as { closed: unknown }[])[0]?.closed)));
+        const answered = performance.now();
         looks += 1;
-        const writable = [...state].filter(([, is]) => is).map(([name]) => name);
-        if (writable.length > 1) twice.push(writable.join(' and '));
+        if (/^(1|on)$/i.test(String((rows as { closed: unknown }[])[0]?.closed))) open.delete(node);
+        else {
+          const since = open.get(node)?.since ?? answered;
+          open.set(node, { since, asked, answered });
+          for (const [other, look] of open)
+            if (other !== node && since <= look.asked && look.answered <= asked)
+              twice.push(`${node} and ${other}, for ${Math.round(asked - since)} ms`);
+        }
       } catch {
-        state.set(node, false); // what does not answer cannot acknowledge
+        open.delete(node); // what does not answer cannot acknowledge
         connection?.destroy();
         connection = undefined;
         await sleep(20);
