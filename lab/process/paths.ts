@@ -34,8 +34,8 @@ export function openPaths(nextPort: () => Promise<number>, parts: () => readonly
   const rules = new Map<string, Map<string, Path>>();
   let owners: ReadonlyMap<number, string> = new Map();
   let isFollowing = false;
-  const plain = () => parts().map(({ name, pid }) => ({ name, pid }));
-  const lookup = new SocketOwnerLookup(plain);
+  // Only plain data goes to a thread: a part of the lab has methods, too.
+  const lookup = new SocketOwnerLookup(() => parts().map(({ name, pid }) => ({ name, pid })));
 
   /** Whom a rule of that target speaks of; everybody, when one speaks of those who are nobody. */
   const concerned = (to: string): readonly Owner[] => {

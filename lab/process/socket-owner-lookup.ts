@@ -24,6 +24,8 @@ export class SocketOwnerLookup {
 
   async close(): Promise<void> {
     this.#answer(new Map());
+    for (const resolves of this.#waiting.values()) for (const resolve of resolves) resolve(undefined);
+    this.#waiting.clear();
     await this.#thread?.terminate();
   }
 
