@@ -1,6 +1,7 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { pump, type Pump } from './delayed-pump.ts';
+import { endsOf, type Ends } from './socket-owners.ts';
 
 export interface Endpoint {
   readonly host: string;
@@ -25,8 +26,8 @@ export interface Link {
   delay(ms: number): void;
   /** Asks `pathFor` again for every open connection. */
   follow(): void;
-  /** The client's port of every open connection. */
-  connections(): readonly number[];
+  /** Every open connection. */
+  connections(): readonly Ends[];
   close(): Promise<void>;
 }
 
@@ -40,8 +41,8 @@ export const openPath: Path = { mode: 'open', delayMs: 0 };
 
 interface Connection {
   readonly client: Socket;
-  /** The client's port: tells connections apart by who made them. */
-  readonly clientPort: number;
+  /** Tells connections apart by who made them. */
+  readonly ends: Ends;
   upstream: Socket | undefined;
   pumps: readonly Pump[];
   delayMs: number;
@@ -55,7 +56,7 @@ interface Connection {
 export async function startLink(options: {
   readonly listen: Endpoint;
   readonly target: Endpoint;
-  readonly pathFor?: (clientPort: number) => Path | Promise<Path>;
+  readonly pathFor?: (connection: Ends) => Path | Promise<Path>;
 }): Promise<Link> {
   const { target } = options;
   const connections = new Set<Connection>();
@@ -63,7 +64,7 @@ export async function startLink(options: {
   const pathFor = options.pathFor ?? (() => path);
 
   const follow = (connection: Connection) => {
-    const found = pathFor(connection.clientPort);
+    const found = pathFor(connection.ends);
     if (!('then' in found)) lead(connection, found);
     else
       void found.then((known) => {
@@ -78,8 +79,8 @@ export async function startLink(options: {
     else connection.pumps.forEach((each) => each.release());
   };
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (client) => {
-    const clientPort = client.remotePort ?? 0;
-    const connection: Connection = { client, clientPort, upstream: undefined, pumps: [], delayMs: 0 };
+    const ends = endsOf(client.remotePort ?? 0, client.localPort ?? 0);
+    const connection: Connection = { client, ends, upstream: undefined, pumps: [], delayMs: 0 };
     connections.add(connection);
     client.once('close', () => connections.delete(connection));
     client.on('error', () => connection.upstream?.resetAndDestroy());
@@ -108,7 +109,7 @@ export async function startLink(options: {
       for (const connection of connections) connection.delayMs = delayMs;
     },
     follow: () => connections.forEach(follow),
-    connections: () => [...connections].map(({ clientPort }) => clientPort),
+    connections: () => [...connections].map(({ ends }) => ends),
     close: async () => {
       connections.forEach(reset);
       await stopListening();

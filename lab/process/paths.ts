@@ -1,6 +1,6 @@
 import { openPath, startLink, type CutMode, type Link, type Path } from './cut.ts';
 import { SocketOwnerLookup } from './socket-owner-lookup.ts';
-import { ownersOf, type Owner } from './socket-owners.ts';
+import { ownersOf, type Ends, type Owner } from './socket-owners.ts';
 
 /** Whoever is no part of the lab: the writers, the CLI, a browser. */
 export const outside = 'outside';
@@ -32,7 +32,7 @@ export function openPaths(nextPort: () => Promise<number>, parts: () => readonly
   const links = new Map<string, Link[]>();
   /** to -> from -> path */
   const rules = new Map<string, Map<string, Path>>();
-  let owners: ReadonlyMap<number, string> = new Map();
+  let owners: ReadonlyMap<Ends, string> = new Map();
   let isFollowing = false;
   // Only plain data goes to a thread: a part of the lab has methods, too.
   const lookup = new SocketOwnerLookup(() => parts().map(({ name, pid }) => ({ name, pid })));
@@ -46,10 +46,10 @@ export function openPaths(nextPort: () => Promise<number>, parts: () => readonly
   };
   const ruleFor = (to: string, owner: string | undefined): Path =>
     rules.get(to)?.get(owner ?? outside) ?? openPath;
-  const pathFor = (to: string, clientPort: number): Path | Promise<Path> => {
+  const pathFor = (to: string, connection: Ends): Path | Promise<Path> => {
     if (!rules.has(to)) return openPath;
-    if (isFollowing) return ruleFor(to, owners.get(clientPort));
-    return lookup.ownerOf(clientPort).then((owner) => ruleFor(to, owner));
+    if (isFollowing) return ruleFor(to, owners.get(connection));
+    return lookup.ownerOf(connection).then((owner) => ruleFor(to, owner));
   };
   /** One look at the processes for all connections that are open. */
   const followAll = (to: string) => {
@@ -68,7 +68,7 @@ export function openPaths(nextPort: () => Promise<number>, parts: () => readonly
       const link = await startLink({
         listen: { host, port: listenPort ?? (await nextPort()) },
         target: { host, port },
-        pathFor: (clientPort) => pathFor(part, clientPort),
+        pathFor: (connection) => pathFor(part, connection),
       });
       links.set(part, [...(links.get(part) ?? []), link]);
       return link.listen.port;

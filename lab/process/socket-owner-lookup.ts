@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import type { OwnerQuestion } from './socket-owner-thread.ts';
-import type { Owner } from './socket-owners.ts';
+import type { Ends, Owner } from './socket-owners.ts';
 
 /** Asks who made a connection, beside everything else; questions that come while one is answered wait and go together. */
 export class SocketOwnerLookup {
   #thread: Worker | undefined;
-  #waiting = new Map<number, ((owner: string | undefined) => void)[]>();
-  #asked: ReadonlyMap<number, readonly ((owner: string | undefined) => void)[]> | undefined;
+  #waiting = new Map<Ends, ((owner: string | undefined) => void)[]>();
+  #asked: ReadonlyMap<Ends, readonly ((owner: string | undefined) => void)[]> | undefined;
   readonly #owners: () => readonly Owner[];
 
   constructor(owners: () => readonly Owner[]) {
@@ -14,9 +14,9 @@ export class SocketOwnerLookup {
   }
 
   /** @returns the owner's name; undefined for nobody of them, and when this was closed meanwhile */
-  ownerOf(clientPort: number): Promise<string | undefined> {
+  ownerOf(connection: Ends): Promise<string | undefined> {
     const answer = new Promise<string | undefined>((resolve) => {
-      this.#waiting.set(clientPort, [...(this.#waiting.get(clientPort) ?? []), resolve]);
+      this.#waiting.set(connection, [...(this.#waiting.get(connection) ?? []), resolve]);
     });
     this.#ask();
     return answer;
@@ -33,14 +33,14 @@ export class SocketOwnerLookup {
     if (this.#asked !== undefined || this.#waiting.size === 0) return;
     this.#asked = this.#waiting;
     this.#waiting = new Map();
-    const question: OwnerQuestion = { ports: [...this.#asked.keys()], owners: this.#owners() };
+    const question: OwnerQuestion = { connections: [...this.#asked.keys()], owners: this.#owners() };
     this.#thread ??= this.#start();
     this.#thread.postMessage(question);
   }
 
   #start(): Worker {
     const thread = new Worker(new URL('./socket-owner-thread.ts', import.meta.url));
-    thread.on('message', (owners: ReadonlyMap<number, string>) => {
+    thread.on('message', (owners: ReadonlyMap<Ends, string>) => {
       this.#answer(owners);
       this.#ask();
     });
@@ -48,9 +48,10 @@ export class SocketOwnerLookup {
     return thread;
   }
 
-  #answer(owners: ReadonlyMap<number, string>): void {
-    const asked = this.#asked ?? new Map<number, []>();
+  #answer(owners: ReadonlyMap<Ends, string>): void {
+    const asked = this.#asked ?? new Map<Ends, []>();
     this.#asked = undefined;
-    for (const [port, resolves] of asked) for (const resolve of resolves) resolve(owners.get(port));
+    for (const [connection, resolves] of asked)
+      for (const resolve of resolves) resolve(owners.get(connection));
   }
 }

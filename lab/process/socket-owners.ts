@@ -7,37 +7,49 @@ export interface Owner {
 }
 
 /**
- * Client port of a connection on this machine -> who made it. Nobody of the owners: absent. It takes tens of
- * milliseconds: connections are asked for in a thread of its own (SocketOwnerLookup).
+ * Both ports of a connection on this machine, as the kernel writes them. The client's alone would not do: the kernel
+ * gives the same one to connections to different servers.
  */
-export function ownersOf(clientPorts: readonly number[], owners: readonly Owner[]): Map<number, string> {
-  const ports = portsByInode(clientPorts);
-  const found = new Map<number, string>();
-  if (ports.size === 0) return found;
+export type Ends = `${string}>${string}`;
+
+export const endsOf = (clientPort: number, serverPort: number): Ends =>
+  `${hex(clientPort)}>${hex(serverPort)}`;
+
+const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0');
+
+/**
+ * Connection -> who made it. Nobody of the owners: absent. It takes tens of milliseconds: connections are asked for
+ * in a thread of its own (SocketOwnerLookup).
+ */
+export function ownersOf(connections: readonly Ends[], owners: readonly Owner[]): Map<Ends, string> {
+  const ends = endsByInode(connections);
+  const found = new Map<Ends, string>();
+  if (ends.size === 0) return found;
   const groups = processGroups(owners);
   for (const { name, pid } of owners) {
     for (const member of groups.get(pid) ?? []) {
       for (const file of openFiles(member)) {
-        const port = ports.get(file);
-        if (port !== undefined) found.set(port, name);
+        const connection = ends.get(file);
+        if (connection !== undefined) found.set(connection, name);
       }
     }
   }
   return found;
 }
 
-/** "socket:[inode]" -> port, from the kernel's table. It holds thousands of lines on a busy machine. */
-function portsByInode(wanted: readonly number[]): Map<string, number> {
-  const byText = new Map(wanted.map((port) => [port.toString(16).toUpperCase().padStart(4, '0'), port]));
-  const found = new Map<string, number>();
+/** "socket:[inode]" -> connection, from the kernel's table. It holds thousands of lines on a busy machine. */
+function endsByInode(connections: readonly Ends[]): Map<string, Ends> {
+  const wanted: ReadonlySet<string> = new Set(connections);
+  const found = new Map<string, Ends>();
   for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
     for (const line of readOr(file, '').split('\n')) {
       // "  12: 0100007F:5BA0 0100007F:8E2C 01 …": number, local and remote address, state, …, inode at place 9.
-      const address = line.indexOf(':', line.indexOf(':') + 1);
-      const port = byText.get(line.slice(address + 1, address + 5));
-      if (port === undefined) continue;
+      const local = line.indexOf(':', line.indexOf(':') + 1) + 1;
+      const remote = line.indexOf(':', local) + 1;
+      const ends = `${line.slice(local, local + 4)}>${line.slice(remote, remote + 4)}`;
+      if (!wanted.has(ends)) continue;
       const inode = line.trim().split(/\s+/)[9];
-      if (inode !== undefined && inode !== '0') found.set(`socket:[${inode}]`, port);
+      if (inode !== undefined && inode !== '0') found.set(`socket:[${inode}]`, ends as Ends);
     }
   }
   return found;
