@@ -33,6 +33,6 @@ async function isOpen(cluster: LabCluster, server: DatabaseServer): Promise<bool
 
 const readRows = (cluster: LabCluster, server: DatabaseServer): Promise<StoredWrite[]> =>
   asAccount(server, cluster.accounts.application, async (connection) => {
-    const [rows] = await connection.query(`SELECT user, seq, unit, epoch FROM ${schema}.writes`);
+    const [rows] = await connection.query(`SELECT id, user, seq, unit, epoch FROM ${schema}.writes`);
     return rows as StoredWrite[];
   });
