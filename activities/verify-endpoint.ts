@@ -16,6 +16,9 @@ interface Probe {
   readonly user: string;
   /** Set once the request was served as it should be, ms since 1970. */
   servedAt?: number;
+  /** Whether any attempt was answered, by whomever. */
+  isAnswered: boolean;
+  /** What the last attempt met. */
   seen: string;
 }
 
@@ -47,7 +50,13 @@ export const verifyEndpoint: StepKind<VerifyEndpointParameters, Observed> = {
     const { parameters } = input;
     const startedAt = performance.now();
     const probes = Object.entries(endpointsOf(input)).flatMap(([gateway, endpoint]) =>
-      usersOf(input).map((user): Probe => ({ gateway, endpoint, user, seen: 'not tried' })),
+      usersOf(input).map((user): Probe => ({
+        gateway,
+        endpoint,
+        user,
+        isAnswered: false,
+        seen: 'not tried',
+      })),
     );
     await tryUntilServed(probes, input, tools);
     const missing = probes.filter((probe) => probe.servedAt === undefined);
@@ -104,6 +113,7 @@ async function tryUntilServed(probes: readonly Probe[], input: Input, tools: Ste
     await Promise.all(
       open.map(async (probe) => {
         const answer = await sendProbe(probe.endpoint, probe.user, parameters, tools.signal);
+        probe.isAnswered ||= 'status' in answer;
         probe.seen = wordsOf(answer);
         if (isServed(answer, parameters, leastEpoch)) probe.servedAt = Date.now();
       }),
@@ -128,11 +138,9 @@ const wordsOf = (answer: ProbeAnswer): string =>
     ? `no answer: ${answer.failed}`
     : `HTTP ${answer.status} from ${answer.unit === '' ? 'no unit' : answer.unit} at epoch ${answer.epoch}${answer.refused === '' ? '' : ` (${answer.refused})`}`;
 
-/** Gateways at which not one request got any answer. */
+/** Gateways at which not one request ever got any answer. */
 const unreachable = (probes: readonly Probe[]): ReadonlySet<string> => {
-  const answered = new Set(
-    probes.filter((probe) => !probe.seen.startsWith('no answer')).map((probe) => probe.gateway),
-  );
+  const answered = new Set(probes.filter(({ isAnswered }) => isAnswered).map(({ gateway }) => gateway));
   return new Set(probes.map((probe) => probe.gateway).filter((gateway) => !answered.has(gateway)));
 };
 
