@@ -200,6 +200,12 @@ function keepAlive(worker: Supervised): DyingWorker {
   };
 }
 
+/** What a step came to, in one line: "parked failed: after 10000 ms …". */
+export const wordsOf = (record: RunRecord, id: string): string => {
+  const { state, outcome } = stepOf(record, id);
+  return `${state} ${outcome?.status ?? 'without an outcome'}: ${outcome?.summary ?? ''}`;
+};
+
 export const stepOf = (record: RunRecord, id: string): StepRecord => {
   const found = record.steps.find((step) => step.id === id);
   if (found === undefined)
