@@ -24,7 +24,8 @@ export default defineConfig({
           exclude: ['test/**/*.unit.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Two files at a time: most of them wait, for a lease to run out or for Velero to look again.
+          maxWorkers: 2,
           // One repetition, as Temporal would make: on a busy machine an engine may not answer within a limit once.
           retry: 1,
         },
@@ -36,7 +37,8 @@ export default defineConfig({
           include: ['test/scenarios/**/*.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          // As above: a killed worker is noticed after ten seconds, a verification gives up after ten.
+          maxWorkers: 2,
         },
       },
     ],
