@@ -8,14 +8,31 @@ const user = 'user-1';
 const bucket = bucketOf(user, buckets);
 
 const acknowledged = (seq: number): AcknowledgedWrite => ({
-  ...{ user, seq, datasource: 'orders', gateway: 'gw-1', unit: 'east', epoch: 1 },
-  ...{ sentAt: 0, ackedAt: 1, attempts: 1 },
+  user,
+  seq,
+  datasource: 'orders',
+  gateway: 'gw-1',
+  unit: 'east',
+  epoch: 1,
+  sentAt: 0,
+  ackedAt: 1,
+  attempts: 1,
 });
 const row = (id: number, seq: number, unit: string, epoch: number): StoredWrite => ({
-  ...{ id, user, seq, unit, epoch },
+  id,
+  user,
+  seq,
+  unit,
+  epoch,
 });
 const commit = (at: number, seq: number, unit: string, epoch: number): CommittedWrite => ({
-  ...{ at, user, seq, unit, epoch, bucket, datasource: 'orders' },
+  at,
+  user,
+  seq,
+  unit,
+  epoch,
+  bucket,
+  datasource: 'orders',
 });
 const judgeOf = (
   told: readonly AcknowledgedWrite[],
