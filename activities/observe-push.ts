@@ -4,7 +4,7 @@ import type { DatasourceDocument, PreviousDocument, RegisteredConsumer } from '.
 import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
 import type { StepInput } from '../domain/step.ts';
 import { readPromotion, type Promotion } from './databases/read-promotion.ts';
-import { gatherNeeded } from './gather-needed.ts';
+import { gatherNeeded, graceMs } from './gather-in-time.ts';
 import {
   digestOf,
   observePublication,
@@ -21,7 +21,6 @@ import type { StepTools } from './tools.ts';
  */
 const lookMs = 8_000;
 const lookAtLostMs = 1_000;
-const graceMs = 300;
 const namedConsumers = 20;
 
 export type PushInput = StepInput<PushDatasourceParameters>;

@@ -1,6 +1,6 @@
 import type { ObservedPromotion } from '../../domain/datasource-decisions.ts';
 import type { DatabaseCluster } from '../../domain/schema/inventory.ts';
-import { gatherNeeded } from '../gather-needed.ts';
+import { gatherNeeded } from '../gather-in-time.ts';
 import type { StepTools } from '../tools.ts';
 import { connectTo, firstRow, isOn, textCell } from './connection.ts';
 import { readJournal } from './journal.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { gatherNeeded, type Look } from '../../activities/gather-needed.ts';
+import { gatherNeeded, type Look } from '../../activities/gather-in-time.ts';
 
 const never = new Promise<string>(() => undefined);
-const look = (isNeeded: boolean, seen: Promise<string>): Look<string> => ({
+const look = (isNeeded: boolean, seen: Promise<string>): Look<string> & { readonly isNeeded: boolean } => ({
   isNeeded,
   look: seen,
   late: 'late',
