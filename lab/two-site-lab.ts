@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, type Say } from './engines/cache.ts';
 import { obtainTemporal, startTemporal } from './engines/temporal.ts';
-import { startSiteClusters, type SiteClusters } from './kubernetes/site-clusters.ts';
+import { startSiteClusters, type ClusterSize, type SiteClusters } from './kubernetes/site-clusters.ts';
 import { directPaths, openPaths, type Paths } from './process/paths.ts';
 import { reservePorts, type PortBlock } from './process/ports.ts';
 import { openSupervisor, type Supervised, type Supervisor } from './process/supervise.ts';
@@ -27,7 +27,7 @@ export interface LabOptions {
   /** Nacos needs 10-20 s and 460 MB; without it both datasources live in etcd. Default true. */
   readonly nacos?: boolean;
   /** Two Kubernetes clusters and an S3 store besides: 1.5 to 2.5 GB and a minute more. Default false. */
-  readonly kubernetes?: boolean;
+  readonly kubernetes?: boolean | ClusterSize;
   readonly durability?: 'semisync' | 'async';
   readonly workerEnvironment?: ProductEnvironment;
   /** Puts a link in front of every part, so that paths can be cut and delayed. Default false: it costs some CPU. */
@@ -102,7 +102,7 @@ async function assemble(ground: Ground): Promise<TwoSiteLab> {
         }),
       ),
     ),
-    ground.kubernetes === true ? startSiteClusters({ folder, supervisor, ports, say }) : undefined,
+    startKubernetes(ground),
   ]);
   const plannedApps = await planApps(ports);
   const [gateways, collectors] = await Promise.all([
@@ -169,6 +169,13 @@ async function assemble(ground: Ground): Promise<TwoSiteLab> {
       ports.release();
     },
   };
+}
+
+async function startKubernetes(ground: Ground): Promise<SiteClusters | undefined> {
+  const { folder, supervisor, ports, say, kubernetes = false } = ground;
+  if (kubernetes === false) return undefined;
+  const size = kubernetes === true ? {} : { size: kubernetes };
+  return startSiteClusters({ folder, supervisor, ports, say, ...size });
 }
 
 async function startOrchestration({ folder, say, supervisor, ports }: Ground): Promise<Supervised> {

@@ -8,7 +8,7 @@ import { kubernetesSchema } from '../../domain/schema/kubernetes.ts';
 import { cacheFolder } from '../engines/cache.ts';
 import { runCommand } from '../engines/run-command.ts';
 import { applyAll } from '../kubernetes/apply-all.ts';
-import { takeBackup, waitForSync } from '../kubernetes/backup.ts';
+import { takeBackup, syncNow } from '../kubernetes/backup.ts';
 import { kubernetesSection } from '../kubernetes/inventory-section.ts';
 import { startKubernetesLab, type KubernetesLab } from '../kubernetes/kubernetes-lab.ts';
 import type { KubernetesObject } from '../kubernetes/kubernetes-object.ts';
@@ -88,7 +88,7 @@ async function onFreshLab<Result>(
     await lab.east.processes.velero.restart(); // or it would not know the platform's kinds for five minutes
     await waitForLocation(lab.east);
     await takeBackup(lab.east, { name: 'daily-1', withinMs: 600_000 });
-    await waitForSync(lab.west, 'daily-1');
+    await syncNow(lab.west, 'daily-1');
     return await work({ lab, folder, platform: [...filled.platform, ...more], services: filled.services });
   } finally {
     await supervisor.close('kill');

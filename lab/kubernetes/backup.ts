@@ -76,12 +76,16 @@ export async function takeBackup(
   return ended;
 }
 
-/** Waits until a cluster has found a backup of the other one in the bucket: Velero looks once a minute. */
-export async function waitForSync(
-  { api, name: cluster }: Cluster,
+/**
+ * Waits until a cluster has found a backup of the other one in the bucket. Velero looks there once a minute, and when
+ * it starts: so it is restarted, as nobody learns anything from waiting.
+ */
+export async function syncNow(
+  { api, name: cluster, processes }: Cluster,
   backup: string,
   withinMs = 180_000,
 ): Promise<void> {
+  await processes.velero.restart();
   await waitUntil({ what: `backup ${backup} known on ${cluster}`, withinMs }, async () => {
     const { status } = await getBackup(api, backup);
     if (status?.phase !== 'Completed') throw new Error(`expected phase Completed, seen ${status?.phase}`);

@@ -22,13 +22,19 @@ export type LabForInventory = {
 
 /**
  * The section `kubernetes` of siteshift.yaml for this lab, as its orchestrator sees it. The store's keys go into files
- * of `folder`. `nodes`: what a site needs when it carries the load.
+ * of `folder`. `nodes`: what a site needs when it carries the load; `minimumItems`: of a good backup.
  */
 export function kubernetesSection(
   lab: LabForInventory,
-  options: { readonly folder: string; readonly nodes: number },
+  options: {
+    readonly folder: string;
+    readonly nodes: number;
+    readonly minimumItems?: number;
+    readonly hosts?: MeshHosts;
+  },
 ): Json {
   const { store } = lab;
+  const { minimumItems = 300, hosts = meshHosts } = options;
   const s3 = {
     endpoint: store.url,
     region: store.region,
@@ -48,13 +54,13 @@ export function kubernetesSection(
         ...s3,
         bucket: store.bucket,
         schedule: SCHEDULE,
-        minimumItems: 300,
+        minimumItems,
         includedNamespaces: ['knative-serving', 'istio-system'],
       },
     },
     manifestStores: { manifests: { kind: 's3', ...s3, bucket: store.manifestBucket } },
     services: { namespaces: ['shop-*'], selector: `${TIER_LABEL}=service` },
-    meshHosts: { ...meshHosts },
+    meshHosts: { ...hosts },
   };
 }
 
@@ -71,11 +77,19 @@ const workerPool = (nodes: number) => ({
   resources: NODE_CAPACITY,
 });
 
+/** Public hosts that the mesh sends to Knative Services, as siteshift.yaml names them. */
+export type MeshHosts = Readonly<
+  Record<
+    string,
+    { readonly namespace: string; readonly service: string; readonly gateways: readonly string[] }
+  >
+>;
+
 /** The sixth service of each area: the first five have a VirtualService of their own for their host. */
-export const meshHosts = Object.fromEntries(
+export const meshHosts: MeshHosts = Object.fromEntries(
   SERVICE_NAMESPACES.map((namespace) => {
     const service = `${namespace.replace('shop-', '')}-06`;
-    return [`${service}.shop.example`, { namespace, service, gateways: [PUBLIC_GATEWAY] }] as const;
+    return [`${service}.shop.example`, { namespace, service, gateways: [PUBLIC_GATEWAY] }];
   }),
 );
 

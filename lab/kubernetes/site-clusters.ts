@@ -4,16 +4,24 @@ import type { Say } from '../engines/cache.ts';
 import type { PortBlock } from '../process/ports.ts';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
 import type { DataSite } from '../sites/layout.ts';
-import { takeBackup, waitForSync } from './backup.ts';
+import { syncNow, takeBackup } from './backup.ts';
 import { takeSnapshot, type Snapshot } from './compare-clusters.ts';
 import { installDefinitions } from './install-definitions.ts';
-import { kubernetesSection, meshHosts } from './inventory-section.ts';
+import { kubernetesSection, meshHosts, type MeshHosts } from './inventory-section.ts';
 import { startKubernetesLab, type KubernetesLab } from './kubernetes-lab.ts';
 import { fillPlatform } from './platform.ts';
 import { waitForLocation } from './velero.ts';
 
+/** How large the clusters are, and what a failover may expect of them. */
+export interface ClusterSize {
+  readonly nodes: { readonly east: number; readonly west: number };
+  /** What a good backup holds at least. */
+  readonly minimumItems: number;
+  readonly hosts: MeshHosts;
+}
+
 /** A production cluster and a standby of a few nodes. */
-const NODES = { east: 8, west: 2 };
+const usualSize: ClusterSize = { nodes: { east: 8, west: 2 }, minimumItems: 300, hosts: meshHosts };
 
 /** The clusters of the two sites, joined into the two-site lab. The S3 store stands in neither. */
 export interface SiteClusters {
@@ -21,7 +29,7 @@ export interface SiteClusters {
   /** What siteshift.yaml says about them. */
   readonly section: Json;
   /** Public hosts that the mesh sends to Knative Services, as in the section. */
-  readonly hosts: typeof meshHosts;
+  readonly hosts: MeshHosts;
   partsOf(site: DataSite): readonly Supervised[];
   /** Everything of the Kubernetes half: both clusters and the store. */
   parts(): readonly Supervised[];
@@ -32,15 +40,22 @@ export async function startSiteClusters(options: {
   readonly supervisor: Supervisor;
   readonly ports: PortBlock;
   readonly say: Say;
+  readonly size?: ClusterSize;
 }): Promise<SiteClusters> {
-  const { folder, supervisor, ports, say } = options;
+  const { folder, supervisor, ports, say, size = usualSize } = options;
+  const { nodes, minimumItems, hosts } = size;
   const dir = join(folder, 'kubernetes');
-  const lab = await startKubernetesLab({ dir, supervisor, ports, nodes: NODES, say });
+  const lab = await startKubernetesLab({ dir, supervisor, ports, nodes, say });
   const partsOf = (site: DataSite) => Object.values(lab[site].processes);
   return {
     lab,
-    section: kubernetesSection(lab, { folder: join(dir, 'secrets'), nodes: NODES.east }),
-    hosts: meshHosts,
+    section: kubernetesSection(lab, {
+      folder: join(dir, 'secrets'),
+      nodes: nodes.east,
+      minimumItems,
+      hosts,
+    }),
+    hosts,
     partsOf,
     parts: () => [...partsOf('east'), ...partsOf('west'), lab.store.process],
   };
@@ -61,6 +76,6 @@ export async function bringIntoProduction({ lab }: SiteClusters, say: Say): Prom
   await takeBackup(east, { name: 'daily-1' });
   const snapshot = await takeSnapshot(east.api, [...platform, ...services]);
   say('east: backup daily-1 is in the bucket; waiting until Velero in the west has found it');
-  await waitForSync(west, 'daily-1');
+  await syncNow(west, 'daily-1');
   return snapshot;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApi } from '../../lab/kubernetes/api-client.ts';
 import { applyAll } from '../../lab/kubernetes/apply-all.ts';
-import { takeBackup, waitForSync } from '../../lab/kubernetes/backup.ts';
+import { takeBackup, syncNow } from '../../lab/kubernetes/backup.ts';
 import { compareWithSnapshot, takeSnapshot } from '../../lab/kubernetes/compare-clusters.ts';
 import type { Cluster } from '../../lab/kubernetes/cluster.ts';
 import { guardServices, WEBHOOK_CONFIGURATION } from '../../lab/kubernetes/guard-services.ts';
@@ -192,7 +192,7 @@ describe('a backup of east', () => {
   it('is found by west in the bucket and restored there by a plain Restore', async () => {
     const backup = await takeBackup(lab.east, { name: 'daily-by-hand' });
     expect(backup.status?.progress?.itemsBackedUp).toBeGreaterThan(filled.platform.length);
-    await waitForSync(lab.west, 'daily-by-hand');
+    await syncNow(lab.west, 'daily-by-hand');
     const restore: KubernetesObject = {
       apiVersion: 'velero.io/v1',
       kind: 'Restore',
