@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyManifests } from '../../activities/apply-manifests.ts';
 import { captureManifests } from '../../activities/capture-manifests.ts';
@@ -14,9 +13,10 @@ import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
 import { runStepProcess } from './apply-scene.ts';
 import { NAMESPACE, openKillLab, untilOutcome, type KillLab, type VictimName } from './kill-lab.ts';
 import { operation, stepInput } from './step-tools.ts';
+import { patiently, watchRestores } from './watch-restores.ts';
 
 // Whoever takes part in bringing a cluster back is killed in each phase of it, one after the other in one run. Each
-// run must end complete by itself, and do nothing twice.
+// run must end complete by itself, and do nothing twice. The worker under Temporal: test/scenarios/.
 let lab: KillLab;
 let epoch = 0;
 
@@ -65,42 +65,6 @@ async function isRestoring(): Promise<boolean> {
   return phases.includes('InProgress');
 }
 
-/** Asks again until somebody answers: the server may just have been killed. */
-async function patiently<Value>(ask: () => Promise<Value>): Promise<Value> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await sleep(250);
-    }
-  }
-}
-
-/** Watches that Velero never has more than one Restore of ours to work on. */
-function watchRestores() {
-  let most = 0;
-  let looks = 0;
-  const stopped = new AbortController();
-  const watching = (async () => {
-    while (!stopped.signal.aborted) {
-      const phases = await lab.restoresOf(ours()).catch(() => undefined);
-      if (phases !== undefined) {
-        looks += 1;
-        most = Math.max(most, phases.filter((phase) => !/^(Completed|.*Failed)$/.test(phase)).length);
-      }
-      await sleep(100);
-    }
-  })();
-  return async () => {
-    stopped.abort();
-    await watching;
-    expect(looks).toBeGreaterThan(5);
-    return most;
-  };
-}
-
 describe('restoreBackup', () => {
   const points = ['restoreBackup:create:before', 'restoreBackup:running', 'restoreBackup:results:before'];
 
@@ -136,7 +100,7 @@ describe('restoreBackup', () => {
         for (const [key, version] of versionsOf(now))
           if (key.startsWith('configmaps/')) before.plain.set(key, version);
       });
-      const most = watchRestores();
+      const most = watchRestores(lab, ours());
       const input = () => stepInput(lab.parameters.restore, { operation: ours() });
       const outcome = await untilOutcome(restoreBackup, input, reached);
       expect(killed).toEqual(points);
@@ -156,8 +120,8 @@ describe('restoreBackup', () => {
       'restoreBackup:running',
       'restoreBackup:after-apply',
     ];
-    const most = watchRestores();
-    const { outcome, deaths } = await killedWorker('restoreBackup', all, () =>
+    const most = watchRestores(lab, ours());
+    const { outcome, deaths } = await killedWorker(all, () =>
       stepInput(lab.parameters.restore, { operation: ours() }),
     );
     // A worker that died while Velero was at it may come back to a restore that has ended meanwhile.
@@ -177,14 +141,14 @@ describe('restoreBackup', () => {
   }, 300_000);
 });
 
-/** Runs a step in a process that dies at each point once, and again until it ends by itself. */
-async function killedWorker(kind: string, points: readonly string[], input: () => StepInput<unknown>) {
+/** Runs the step in a process that dies at each point once, and again until it ends by itself. */
+async function killedWorker(points: readonly string[], input: () => StepInput<unknown>) {
   const stops = points.map((point, index) => ({
     point,
     marker: join(lab.folder, `${epoch}-${index}.marker`),
   }));
   for (let deaths = 0; ; deaths += 1) {
-    const { outcome, signal, errors } = await runStepProcess(kind, input(), ...stops);
+    const { outcome, signal, errors } = await runStepProcess('restoreBackup', input(), ...stops);
     if (signal === null) return { outcome, deaths, errors };
     if (signal !== 'SIGKILL') throw new Error(`expected SIGKILL, seen ${signal}`);
   }
@@ -228,19 +192,6 @@ describe('applyManifests', () => {
     300_000,
   );
 
-  it('ends complete although the worker is killed at each of its points', async () => {
-    await lab.remove('service');
-    const { outcome, deaths } = await killedWorker(
-      'applyManifests',
-      ['applyManifests:before-apply', ...points, 'applyManifests:after-apply'],
-      input,
-    );
-    expect(deaths).toBe(5);
-    const now = versionsOf(await lab.present('service'));
-    now.delete('services/cart'); // its status came meanwhile
-    await expectApplied(outcome, now);
-  }, 300_000);
-
   it('ends complete although the object store is killed before its manifests are read', async () => {
     await lab.remove('service');
     const victim = lab.victim('object store');
@@ -279,19 +230,6 @@ describe('captureManifests', () => {
     const outcome = await untilOutcome(captureManifests, input, reached);
     expect(killed).toEqual(points);
     expect(outcome.status).toBe('done');
-    expect((await head()).sequence).toBe(before.sequence + 1);
-  });
-
-  it('records once although the worker is killed between the bundles and the head', async () => {
-    await change('worker killed');
-    const before = await head();
-    const { outcome, deaths } = await killedWorker(
-      'captureManifests',
-      ['captureManifests:record:before', 'captureManifests:head:before', 'captureManifests:record:after'],
-      input,
-    );
-    expect(deaths).toBe(3);
-    expect(outcome?.status).toBe('already');
     expect((await head()).sequence).toBe(before.sequence + 1);
   });
 });

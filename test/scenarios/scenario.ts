@@ -26,6 +26,8 @@ export interface Scenario {
   fenced(): Promise<void>;
   /** A worker that dies at each of the named points, once, and is started again, in place of the one that ran. */
   workerThatDiesAt(points: string | readonly string[]): Promise<DyingWorker>;
+  /** Starts the worker that runs again whenever it is found dead. */
+  keepWorkerAlive(): DyingWorker;
   /** Ends workflows as a person can in the UI: at once, and without any code of ours. */
   terminate(...workflowIds: string[]): Promise<void>;
   /** Ends the load and counts what broke a promise; to be compared with `allKept`. */
@@ -66,9 +68,25 @@ export interface DyingWorker {
   stop(): Promise<void>;
 }
 
-export async function openScenario(options: Partial<LabOptions> = {}): Promise<Scenario> {
+export interface ScenarioOptions extends Partial<LabOptions> {
+  /** Points at which the lab's own worker dies, once each: spares the start of another one. */
+  readonly workerDiesAt?: readonly string[];
+}
+
+export async function openScenario(options: ScenarioOptions = {}): Promise<Scenario> {
+  const { workerDiesAt = [], ...labOptions } = options;
   const folder = mkdtempSync(join(tmpdir(), 'siteshift-scenario-'));
-  const lab = await startTwoSiteLab({ folder, say: () => undefined, ...options });
+  const dyingAt = (name: string, points: readonly string[]) => ({
+    SITESHIFT_STOP_AT: JSON.stringify(
+      points.map((point, index) => ({ point, marker: join(folder, `${name}.${index}.marker`) })),
+    ),
+  });
+  const lab = await startTwoSiteLab({
+    folder,
+    say: () => undefined,
+    workerEnvironment: dyingAt('worker', workerDiesAt),
+    ...labOptions,
+  });
   const watch = new WritableWatch(lab.clusters);
   watch.start();
   const writer = startWriter(lab, { users: 30, thinkMs: 30 });
@@ -114,12 +132,11 @@ export async function openScenario(options: Partial<LabOptions> = {}): Promise<S
       await standing.stop();
       workers += 1;
       const name = `worker-${workers}`;
-      const stopAt = JSON.stringify(
-        [points].flat().map((point, index) => ({ point, marker: join(folder, `${name}.${index}.marker`) })),
-      );
-      standing = await startWorker(lab.supervisor, name, { ...lab.environment, SITESHIFT_STOP_AT: stopAt });
+      const environment = { ...lab.environment, ...dyingAt(name, [points].flat()) };
+      standing = await startWorker(lab.supervisor, name, environment);
       return keepAlive(standing);
     },
+    keepWorkerAlive: () => keepAlive(standing),
     terminate: async (...workflowIds) => {
       const address = lab.environment['SITESHIFT_TEMPORAL_ADDRESS'] ?? '';
       const connection = await Connection.connect({ address });
