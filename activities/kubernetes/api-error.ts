@@ -1,5 +1,9 @@
 import type { ApiStatus, FieldConflict } from '../../domain/kubernetes/answers.ts';
 
+/** The server itself says no more than "Unauthorized", twice. */
+const notAccepted =
+  'Unauthorized: the server does not accept the credentials of the kubeconfig (expired or revoked?)';
+
 /** The API server answered with an error: it did not do what was asked. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -13,9 +17,8 @@ export class ApiError extends Error {
     conflicts: readonly FieldConflict[] = [],
   ) {
     const owners = conflicts.map(({ manager, field }) => `${field} belongs to ${manager}`).join(', ');
-    super(
-      `${cluster}: ${attempted}: ${status.code} ${status.reason} ${owners === '' ? status.message : owners}`,
-    );
+    const said = `${status.reason} ${owners === '' ? status.message : owners}`;
+    super(`${cluster}: ${attempted}: ${status.code} ${status.code === 401 ? notAccepted : said}`);
     this.cluster = cluster;
     this.status = status;
     this.conflicts = conflicts;

@@ -22,12 +22,13 @@ export class S3Error extends Error {
   }
 }
 
-/** With other statuses than 401 and 403, and yet for a person to see to. The second is versitygw's for an unknown key. */
-const neverByItself = new Set(['NoSuchBucket', 'XAdminUserNotFound']);
+/** With other statuses than 401 and 403, and yet for a person to see to. The last is versitygw's for an unknown key. */
+const neverByItself = new Set(['ExpiredToken', 'InvalidToken', 'NoSuchBucket', 'XAdminUserNotFound']);
 
 const advice: Readonly<Record<string, string>> = {
   AccessDenied: 'these credentials may not do this',
   ExpiredToken: 'the credentials have expired',
+  InvalidToken: 'the session token is not one that the store gave',
   InvalidAccessKeyId: 'the store does not know this access key (expired or revoked?)',
   SignatureDoesNotMatch: 'the secret key does not fit the access key',
   NoSuchBucket: 'the bucket does not exist',

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { applyManifests } from '../../../activities/apply-manifests.ts';
+import { captureManifests } from '../../../activities/capture-manifests.ts';
+import { runStep } from '../../../activities/define-step.ts';
+import { shiftMesh } from '../../../activities/shift-mesh.ts';
+import { compareWithSnapshot } from '../../../lab/kubernetes/compare-clusters.ts';
+import { operation, stepInput, stepTools } from '../step-tools.ts';
+import {
+  lab,
+  filled,
+  expected,
+  need,
+  captureInput,
+  applyParameters,
+  meshParameters,
+  onlyPlatform,
+} from './scene.ts';
+
+export function applyingAndShifting(): void {
+  describe('applyManifests after the restore', () => {
+    it('finds nothing to object to in a precheck, which changes nothing', async () => {
+      const outcome = await runStep(
+        applyManifests,
+        stepInput(applyParameters(), { mode: 'precheck', operation: operation(0) }),
+        stepTools(),
+      );
+      expect(outcome).toMatchObject({
+        status: 'planned',
+        before: { toCreate: filled.services.length, findingsTotal: 0, missingNamespaces: [] },
+      });
+      const { objectsPresent } = await compareWithSnapshot(lab.west.api, expected);
+      expect(objectsPresent).toBe(onlyPlatform().size);
+    });
+
+    it('makes both clusters equal, object by object', async () => {
+      const outcome = await runStep(applyManifests, stepInput(applyParameters()), stepTools());
+      expect(outcome).toMatchObject({ status: 'done', after: { ready: filled.services.length } });
+      expect(await compareWithSnapshot(lab.west.api, expected)).toEqual({
+        objectsExpected: expected.size,
+        objectsPresent: expected.size,
+        objectsReady: expected.size,
+        differences: [],
+      });
+    });
+
+    it('moves the store to the new primary: the lost site can no longer overwrite it', async () => {
+      const outcome = await runStep(captureManifests, captureInput('west'), stepTools());
+      expect(outcome).toMatchObject({ status: 'done', after: { storeEpoch: 2 } });
+      const late = await runStep(captureManifests, captureInput('east'), stepTools());
+      expect(late).toMatchObject({
+        status: 'refused',
+        summary: expect.stringContaining('the store holds epoch 2 of west'),
+      });
+    });
+  });
+
+  describe('shiftMesh', () => {
+    const routesOf = async (host: string) =>
+      (await lab.west.api.list('/apis/networking.istio.io/v1/virtualservices')).filter(({ spec }) =>
+        (spec as { hosts: string[] }).hosts.includes(host),
+      );
+
+    it('gives the host exactly one VirtualService and takes the service off the public gateway', async () => {
+      const { host, mesh } = meshParameters();
+      const outcome = await runStep(shiftMesh, stepInput(meshParameters()), stepTools());
+      expect(outcome).toMatchObject({ status: 'done', snapshot: { route: null } });
+      const routes = await routesOf(host);
+      expect(routes).toHaveLength(1);
+      expect(routes[0]?.['spec']).toMatchObject({
+        http: [{ rewrite: { authority: `${mesh.service}.${mesh.namespace}.svc.cluster.local` } }],
+      });
+      expect(await runStep(shiftMesh, stepInput(meshParameters()), stepTools())).toMatchObject({
+        status: 'already',
+      });
+    });
+
+    it('moves a part to a canary by percent or by header, and undoes it from the snapshot', async () => {
+      const { host, mesh } = meshParameters();
+      const service = mesh.service.replace('-06', '-07');
+      const before = (await routesOf(host))[0]?.['spec'];
+      const byPercent = await runStep(
+        shiftMesh,
+        stepInput(meshParameters({ canary: { service, percent: 20 } })),
+        stepTools(),
+      );
+      expect(byPercent).toMatchObject({ status: 'done' });
+      expect((await routesOf(host))[0]?.['spec']).toMatchObject({
+        http: [{ route: [{ weight: 80 }, { weight: 20 }] }],
+      });
+      const header = { name: 'X-Canary', value: 'yes' };
+      const byHeader = await runStep(
+        shiftMesh,
+        stepInput(meshParameters({ canary: { service, header } })),
+        stepTools(),
+      );
+      expect((await routesOf(host))[0]?.['spec']).toMatchObject({
+        http: [{ match: [{ headers: { 'x-canary': { exact: 'yes' } } }] }, { name: 'all' }],
+      });
+      for (const { snapshot } of [byHeader, byPercent]) {
+        const undone = await runStep(
+          shiftMesh,
+          stepInput(meshParameters(), { mode: 'undo', ...(snapshot === undefined ? {} : { snapshot }) }),
+          stepTools(),
+        );
+        expect(undone.status).toBe('done');
+      }
+      const routes = await routesOf(host);
+      expect(routes.map((route) => route['spec'])).toEqual([before]);
+    });
+
+    it('refuses a host that two objects answer for, and a service that is not there', async () => {
+      const { host, mesh } = meshParameters();
+      const [route] = await routesOf(host);
+      const second = { name: 'second', namespace: mesh.namespace };
+      await lab.west.api.create({ ...need(route), metadata: second });
+      const twice = await runStep(shiftMesh, stepInput(meshParameters()), stepTools());
+      expect(twice).toMatchObject({
+        status: 'refused',
+        summary: expect.stringContaining('expected one VirtualService at these gateways, seen 2'),
+      });
+      await lab.west.api.delete({ ...need(route), metadata: second });
+      const absent = await runStep(
+        shiftMesh,
+        stepInput(meshParameters({ canary: { service: 'nobody', percent: 1 } })),
+        stepTools(),
+      );
+      expect(absent).toMatchObject({
+        status: 'refused',
+        summary: expect.stringContaining('Knative Service nobody is not there'),
+      });
+    });
+  });
+}

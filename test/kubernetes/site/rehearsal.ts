@@ -1,0 +1,102 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { captureManifests } from '../../../activities/capture-manifests.ts';
+import { runStep } from '../../../activities/define-step.ts';
+import { rehearseKubernetes } from '../../../activities/rehearse-kubernetes.ts';
+import { dailySchedule, takeBackup, syncNow } from '../../../lab/kubernetes/backup.ts';
+import type { KubernetesObject } from '../../../lab/kubernetes/kubernetes-object.ts';
+import { TIER_LABEL } from '../../../lab/kubernetes/object-builder.ts';
+import { waitForLocation } from '../../../lab/kubernetes/velero.ts';
+import { operation, stepInput, stepTools } from '../step-tools.ts';
+import { testLab, lab, filled, inventory, need, west, store, captureInput } from './scene.ts';
+
+const rehearsal = (more: object = {}) => {
+  const { clusterName: name, cluster } = west();
+  return stepInput(
+    {
+      ...store(),
+      primary: { name: 'east', cluster: need(inventory.clusters['east']) },
+      standby: { name, cluster },
+      locationName: 'backups',
+      location: need(inventory.backupLocations['backups']),
+      serviceSelector: { label: TIER_LABEL, value: 'service' },
+      nodePools: {},
+      ...more,
+    },
+    { mode: 'precheck', operation: operation(0) },
+  );
+};
+export const findings = async (more: object = {}) => {
+  const outcome = await runStep(rehearseKubernetes, rehearsal(more), stepTools());
+  return outcome.before as { problems: string[]; warnings: string[]; good: string[] };
+};
+
+export function rehearsing(): void {
+  describe('rehearseKubernetes', () => {
+    it('finds nothing wrong with the lab, and says what it looked at', async () => {
+      await lab.east.api.apply(dailySchedule('east'), 'lab');
+      await expect.poll(async () => (await findings()).problems, { timeout: 60_000 }).toEqual([]);
+      const { good } = await findings();
+      expect(good.join('\n')).toMatch(
+        /completeness of daily-2: all \d+ objects that east had at its start are in it/,
+      );
+      expect(good.join('\n')).toMatch(/backup location of west: Available/);
+      expect(good.join('\n')).toMatch(/writing to backup location backups: works/);
+    });
+
+    it('finds a backup that Velero calls complete although it lacks a new kind', async () => {
+      const { velero } = lab.east.processes;
+      await velero.restart(); // from here on it does not learn kinds for five minutes
+      await waitForLocation(lab.east);
+      const [definition] = filled.platform.filter(({ kind }) => kind === 'CustomResourceDefinition');
+      const renamed = JSON.stringify(need(definition)).replaceAll(/platform\.example/g, 'late.example');
+      await lab.east.api.apply(JSON.parse(renamed) as KubernetesObject, 'lab');
+      const instance = filled.platform.find(({ apiVersion }) => apiVersion === 'platform.example/v1');
+      await expect
+        .poll(
+          () =>
+            lab.east.api
+              .apply({ ...need(instance), apiVersion: 'late.example/v1' }, 'lab')
+              .then(() => 'made', String),
+          { timeout: 30_000 },
+        )
+        .toBe('made');
+      await sleep(1_100); // timestamps have whole seconds
+      await takeBackup(lab.east, { name: 'daily-3' });
+      await syncNow(lab.west, 'daily-3');
+      const { problems } = await findings();
+      expect(problems.join('\n')).toMatch(/completeness of daily-3: it lacks 1 \w+\.late\.example/);
+      expect(problems.join('\n')).toMatch(/definitions on west: 1 of \d+ are missing: \w+\.late\.example/);
+    });
+
+    it('finds a backup that is too old, a schedule that is not there, credentials that do not fit, and a bucket that takes no writes', async () => {
+      const old = { ...need(inventory.backupLocations['backups']), maximumAgeMs: 1 };
+      expect((await findings({ location: old })).problems.join('\n')).toMatch(
+        /newest backup in backups: none is good: .*h old/,
+      );
+      const weekly = { ...need(inventory.backupLocations['backups']), schedule: 'weekly' };
+      expect((await findings({ location: weekly })).problems.join('\n')).toMatch(
+        /schedule weekly of east: there is none/,
+      );
+      const wrong = join(testLab.folder, 'wrong-key');
+      writeFileSync(wrong, 'expired');
+      const location = { ...need(inventory.backupLocations['backups']), secretKey: `file:${wrong}` };
+      expect((await findings({ location })).problems.join('\n')).toMatch(
+        /SignatureDoesNotMatch: the secret key does not fit/,
+      );
+      await lab.store.setReadOnly(true);
+      const readOnly = await findings();
+      const capture = captureInput('west', { mode: 'precheck' });
+      const captured = await runStep(captureManifests, capture, stepTools());
+      await lab.store.setReadOnly(false);
+      expect(captured.status).toBe('refused');
+      expect(captured.summary).toMatch(
+        /^manifest store s3:\/\/manifests\/: PUT \/manifests\/probe\/\S+: 403 AccessDenied: these credentials may not do this$/,
+      );
+      expect(readOnly.problems.join('\n')).toMatch(/writing to backup location backups: .*AccessDenied/);
+      expect(readOnly.problems.join('\n')).toMatch(/manifest store manifests: .*AccessDenied/);
+    });
+  });
+}
