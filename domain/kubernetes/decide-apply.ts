@@ -62,10 +62,13 @@ export function decideApply(
 const isOurs = (stamp: Stamp | null, epoch: number, operation: string): boolean =>
   stamp !== null && stamp.epoch === epoch && stamp.operation === operation;
 
-function storeReasons({ store, capture, objects }: ManifestsObserved, epoch: number): readonly string[] {
+function storeReasons(observed: ManifestsObserved, epoch: number): readonly string[] {
+  const { store, capture, objects, findingsTotal } = observed;
   if (capture.sequence === 0)
     return [`manifest store ${store} is empty: run captureManifests on the primary cluster first`];
-  if (objects === 0) return [`manifest store ${store}: none of its services is chosen`];
+  // Where there are findings, they say why nothing is left.
+  if (objects === 0 && findingsTotal === 0)
+    return [`manifest store ${store}: none of its services is chosen`];
   if (capture.epoch > epoch) {
     return [`manifest store ${store} holds epoch ${capture.epoch} of ${capture.cluster}, ours is ${epoch}`];
   }

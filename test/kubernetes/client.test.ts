@@ -8,10 +8,10 @@ import { clientOf, makeClient } from '../../activities/kubernetes/client.ts';
 import { discoveryOf } from '../../activities/kubernetes/discovery.ts';
 import { readKubeconfig } from '../../activities/kubernetes/kubeconfig.ts';
 import { listObjects } from '../../activities/kubernetes/list.ts';
-import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
 import { startBareCluster, type BareCluster } from '../../lab/bench/bare-cluster.ts';
+import { refusingManifests } from './bad-manifests.ts';
 import { configMaps, countingProxy, namespaces, openScene, type Scene } from './apply-scene.ts';
-import { inventoryCluster, operation, stepInput, stepTools } from './step-tools.ts';
+import { inventoryCluster, stepInput, stepTools } from './step-tools.ts';
 
 let west: BareCluster;
 let scene: Scene;
@@ -162,106 +162,4 @@ function narrowLane() {
   ];
 }
 
-describe('manifests that are not valid, at precheck', () => {
-  const object = (apiVersion: string, kind: string, more: object = {}): KubernetesObject => ({
-    apiVersion,
-    kind,
-    metadata: { name: 'bad', namespace: 'default' },
-    ...more,
-  });
-  const container = { name: 'main', image: 'registry.example/a' };
-  const deployment = (spec: object) =>
-    object('apps/v1', 'Deployment', {
-      spec: {
-        selector: { matchLabels: { a: 'b' } },
-        template: { metadata: { labels: { a: 'b' } }, spec: { containers: [container] } },
-        ...spec,
-      },
-    });
-
-  it.each<[string, KubernetesObject, RegExp]>([
-    [
-      'an unknown kind',
-      object('example.com/v1', 'Nothing'),
-      /unknown kind Nothing in example.com\/v1: west serves no version of it/,
-    ],
-    [
-      'a version that is gone',
-      object('networking.istio.io/v1alpha1', 'VirtualService'),
-      /unknown kind VirtualService in networking.istio.io\/v1alpha1: west serves .*networking.istio.io\/v1/,
-    ],
-    ['a field that does not exist', deployment({ replcas: 2 }), /replcas/],
-    ['a value of the wrong type', deployment({ replicas: 'two' }), /replicas/],
-    [
-      'an image missing',
-      deployment({
-        template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'main' }] } },
-      }),
-      /image: Required value/,
-    ],
-    [
-      'a cluster-wide kind in a namespace',
-      object('scheduling.k8s.io/v1', 'PriorityClass', { value: 1 }),
-      /wrong namespace: PriorityClass is cluster-wide, seen default/,
-    ],
-    [
-      '2 MiB',
-      object('v1', 'ConfigMap', { data: { a: 'x'.repeat(2 ** 21) } }),
-      /2\.0 MiB: the API server takes 1\.4 MiB at most/,
-    ],
-    [
-      'a Secret in clear text',
-      object('v1', 'Secret', { stringData: { password: 'hunter2' } }),
-      /a Secret in clear text/,
-    ],
-  ])('%s is refused, and nothing is written', async (_, bad, problem) => {
-    await scene.keep([bad]);
-    const input = stepInput(scene.parameters(inventoryCluster(west)), {
-      mode: 'precheck',
-      operation: operation(0),
-    });
-    const outcome = await runStep(applyManifests, input, stepTools());
-    expect(outcome.status).toBe('refused');
-    expect(outcome.details.join('\n')).toMatch(problem);
-    expect(JSON.stringify(outcome)).not.toContain('hunter2');
-    expect(await west.api.list('/apis/apps/v1/namespaces/default/deployments')).toEqual([]);
-  });
-
-  it('a manifest of a kind that another manifest defines is no problem', async () => {
-    const [group, kind] = ['fresh.example', 'Fresh'];
-    const definition: KubernetesObject = {
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      metadata: { name: `freshes.${group}` },
-      spec: {
-        group,
-        scope: 'Namespaced',
-        names: { kind, listKind: 'FreshList', plural: 'freshes', singular: 'fresh' },
-        versions: [
-          {
-            name: 'v1',
-            served: true,
-            storage: true,
-            schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-          },
-        ],
-      },
-    };
-    await scene.keep([definition, object(`${group}/v1`, kind)]);
-    // The orchestrator of the lab may not write kinds that nobody has told it about.
-    const admin = inventoryCluster({ kubeconfig: () => west.kubeconfig('admin') });
-    const parameters = scene.parameters(admin, { readyTimeoutMs: 30_000 });
-    const checked = await runStep(
-      applyManifests,
-      stepInput(parameters, { mode: 'precheck', operation: operation(0) }),
-      stepTools(),
-    );
-    expect(checked).toMatchObject({ status: 'planned', before: { findingsTotal: 0 } });
-    const outcome = await runStep(
-      applyManifests,
-      stepInput(parameters, { operation: operation(50) }),
-      stepTools(),
-    );
-    expect(outcome).toMatchObject({ status: 'done', after: { ready: 2 } });
-  });
-});
+refusingManifests(() => west);
