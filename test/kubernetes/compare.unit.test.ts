@@ -196,6 +196,21 @@ describe('stages', () => {
     expect(stageOf({ apiVersion, kind })).toBe(stage);
   });
 
+  it('come in an order in which each finds what it needs: routes after backends, webhooks last', () => {
+    const kinds = [
+      ['admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration'],
+      ['networking.istio.io/v1', 'VirtualService'],
+      ['apps/v1', 'Deployment'],
+      ['v1', 'ConfigMap'],
+      ['v1', 'Namespace'],
+      ['apiextensions.k8s.io/v1', 'CustomResourceDefinition'],
+    ] as const;
+    const objects = kinds.map(([apiVersion, kind]) => ({ ...object, apiVersion, kind }));
+    expect(inStages(objects).flatMap((one) => one.objects.map(({ kind }) => kind))).toEqual(
+      kinds.map(([, kind]) => kind).toReversed(),
+    );
+  });
+
   it('keeps every object exactly once, in the order of the stages', () => {
     const kinds = fc.constantFrom('Namespace', 'ConfigMap', 'Service', 'Secret');
     fc.assert(

@@ -1,16 +1,9 @@
-import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '../../activities/kubernetes/api-error.ts';
 import type { ApiCall, KubernetesClient } from '../../activities/kubernetes/client.ts';
 import { writableResources } from '../../activities/kubernetes/permissions.ts';
 import { runRestore, type RestoreOptions } from '../../activities/kubernetes/run-restore.ts';
-import type { Bucket } from '../../activities/kubernetes/s3.ts';
-import {
-  readRestoreMessages,
-  type RestoreMessages,
-  type RestoreRecord,
-  type Velero,
-} from '../../activities/kubernetes/velero.ts';
+import type { RestoreMessages, RestoreRecord, Velero } from '../../activities/kubernetes/velero.ts';
 import { decideRestore, type BackupObserved } from '../../domain/kubernetes/decide-restore.ts';
 import { operationHash, operationLabel, restoreName } from '../../domain/kubernetes/restore-plan.ts';
 import { readResults } from '../../domain/kubernetes/restore-results.ts';
@@ -68,27 +61,6 @@ describe('decideRestore', () => {
   });
 });
 
-describe('readRestoreMessages', () => {
-  const bucket = (body: Buffer | undefined): Bucket =>
-    ({ get: async () => (body === undefined ? undefined : { body, etag: '' }) }) as unknown as Bucket;
-  const key = 'restores/r/restore-r-results.gz';
-
-  it.each<[string, Buffer | undefined, string]>([
-    ['is not there', undefined, `its results file ${key} is not in the bucket`],
-    ['is no gzip', Buffer.from('<html>'), `its results file ${key} cannot be read: incorrect header check`],
-    [
-      'is cut off',
-      gzipSync('{"errors":{"velero":["one"]}}').subarray(0, 25),
-      `its results file ${key} cannot be read: unexpected end of file`,
-    ],
-    ['is no JSON', gzipSync('{"errors"'), `its results file ${key} cannot be read: `],
-  ])('says so when the file %s, and fails nothing', async (_, body, unreadable) => {
-    const read = await readRestoreMessages(bucket(body), 'r');
-    expect(read.messages).toEqual([]);
-    expect(read.unreadable).toContain(unreadable);
-  });
-});
-
 describe('runRestore', () => {
   const run = operation(4);
   const labels = { [operationLabel]: operationHash(run) };
@@ -114,11 +86,14 @@ describe('runRestore', () => {
     readonly notReady?: number;
     /** Items that the first Restore found to do; by default there were some. */
     readonly firstTotal?: number;
+    /** Whatever is at work is Completed from this many looks at it on. */
+    readonly endsAfter?: number;
   }) {
     const restores = new Map((options.standing ?? []).map((one) => [one.name, one]));
     const created: string[] = [];
     const missing = [...options.missing];
     let looks = 0;
+    let looksAtRestores = 0;
     const velero: Velero = {
       location: async () => {
         looks += 1;
@@ -127,7 +102,12 @@ describe('runRestore', () => {
       },
       knowsBackup: async () => true,
       restores: async () => [...restores.values()],
-      restore: async (name) => restores.get(name),
+      restore: async (name) => {
+        const found = restores.get(name);
+        looksAtRestores += 1;
+        const hasEnded = found?.phase === 'InProgress' && looksAtRestores > (options.endsAfter ?? 0);
+        return hasEnded ? { ...found, phase: 'Completed' } : found;
+      },
       createRestore: async (name) => {
         const total = created.length === 0 ? (options.firstTotal ?? 1) : 1;
         restores.set(name, { ...record(0, options.phases[created.length] ?? 'Completed'), name, total });
@@ -150,6 +130,13 @@ describe('runRestore', () => {
     return { created, looks: () => looks, restored: () => runRestore(velero, given) };
   }
   const errors = (text: string) => ({ messages: readResults({ errors: { cluster: [text] } }) });
+
+  it('follows to its end the Restore that it finds at work, and has no second one made', async () => {
+    const standing = [record(1, 'InProgress')];
+    const { created, restored } = scripted({ phases: [], missing: [0], standing, endsAfter: 4 });
+    expect(await restored()).toMatchObject({ attempts: 1, restore: { phase: 'Completed' } });
+    expect(created).toEqual([]);
+  });
 
   it('begins a new attempt for what is missing because the API server was away', async () => {
     const told = errors('Post "https://10.0.0.1/": connect: connection refused');
