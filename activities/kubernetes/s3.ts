@@ -97,7 +97,7 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
 
   async function send(call: Parameters<typeof once>[0], expected: readonly number[]) {
     const startedAt = Date.now();
-    const attempted = `${call.method} ${decodeURIComponent(new URL(call.url).pathname)}`;
+    const attempted = attemptedOf(call.method, call.url);
     for (let attempt = 1; ; attempt += 1) {
       let trouble: { readonly error: unknown; readonly class: AnswerClass };
       try {
@@ -145,7 +145,7 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
     get: async (key) => {
       const { status, body, etag } = await send({ method: 'GET', url: urlOf(key) }, [200, 404]);
       const code = status === 404 ? codeOf(body.toString('utf8')) : '';
-      if (neverByItself.has(code)) throw new S3Error(`GET ${where}${key}`, 404, code);
+      if (neverByItself.has(code)) throw new S3Error(attemptedOf('GET', urlOf(key)), 404, code);
       return status === 200 ? { body, etag } : undefined;
     },
     put: async (key, body, condition) => {
@@ -161,6 +161,9 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
     remove: async (key) => void (await send({ method: 'DELETE', url: urlOf(key) }, [200, 204, 404])),
   };
 }
+
+const attemptedOf = (method: string, url: string): string =>
+  `${method} ${decodeURIComponent(new URL(url).pathname)}`;
 
 const classOf = (status: number): AnswerClass => {
   if (status === 429 || status === 503) return 'busy';
