@@ -4,7 +4,7 @@ import type { RunRecord } from '../domain/run.ts';
 import { statusQuery, type ExecutePlanInput } from './messages.ts';
 import { handleOperatorUpdates } from './operator-updates.ts';
 import { PlanRun } from './plan-run.ts';
-import { publisher } from './publish.ts';
+import { Publisher } from './publish.ts';
 
 /**
  * Executes one compiled plan under the id `failover/<domain>`, which is the domain's lock. It never closes because a
@@ -12,15 +12,15 @@ import { publisher } from './publish.ts';
  */
 export async function executePlan(input: ExecutePlanInput): Promise<RunRecord> {
   const { plan, request, operation, startedAt, decisions } = input;
-  const publish = publisher();
+  const publisher = new Publisher();
   const state = initialState(plan, request.by ?? 'not said', decisions);
-  const run = new PlanRun(state, { operation, request, startedAt }, publish);
+  const run = new PlanRun(state, { operation, request, startedAt }, publisher);
   setHandler(statusQuery, () => run.record, { description: 'Where the run stands, step by step.' });
   handleOperatorUpdates(run);
-  publish(run.record);
+  publisher.record(run.record);
 
   const record = await run.carryOut();
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
-  publish(record);
+  publisher.record(record);
   return record;
 }

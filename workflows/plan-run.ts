@@ -5,8 +5,10 @@ import {
   holdKind,
   isSettled,
   nextUndo,
+  phaseOf,
   readySteps,
   recordOf,
+  runOutcomeOf,
   undoEnded,
   undoStarted,
   type RunFacts,
@@ -14,7 +16,7 @@ import {
 import { abortRefusal } from '../domain/judge-command.ts';
 import type { PlanStep } from '../domain/plan.ts';
 import type { RunCommandName, RunCommands } from '../domain/run-commands.ts';
-import type { RunRecord } from '../domain/run.ts';
+import type { RunOutcome, RunPhase, RunRecord } from '../domain/run.ts';
 import {
   progressOf,
   skippedOutcome,
@@ -27,6 +29,14 @@ import type { StepInput, StepMode, StepOutcome } from '../domain/step.ts';
 import { Answers } from './answers.ts';
 import { callStep, type CallPurpose } from './step-call.ts';
 
+/** Who is told how a run goes on. */
+export interface Onlooker {
+  /** At each change, in their order: search attributes are commands, and their order is part of the history. */
+  phase(phase: RunPhase, outcome: RunOutcome | undefined): void;
+  /** Once everything that can go on does: a record is as long as the plan, and people see no more than the last one. */
+  record(record: RunRecord): void;
+}
+
 /**
  * Carries a plan out. Which step may start, what a command does and what is to be undone is decided by domain/; this
  * class only calls activities, waits, and keeps the one mutable reference to the state.
@@ -37,14 +47,14 @@ export class PlanRun {
   private endedAt: number | undefined;
   private readonly facts: RunFacts;
   private readonly answers = new Answers();
-  private readonly onChange: (record: RunRecord) => void;
+  private readonly onlooker: Onlooker;
   /** Running steps; an abort stops them. Made in carryOut, because a scope is cancelled with the one it is made in. */
   private running = new CancellationScope();
 
-  constructor(state: RunState, facts: RunFacts, onChange: (record: RunRecord) => void) {
+  constructor(state: RunState, facts: RunFacts, onlooker: Onlooker) {
     this.state = state;
     this.facts = facts;
-    this.onChange = onChange;
+    this.onlooker = onlooker;
   }
 
   get record(): RunRecord {
@@ -63,11 +73,11 @@ export class PlanRun {
     CancellationScope.current().cancelRequested.catch(() => this.cancelled());
     await CancellationScope.nonCancellable(async () => {
       this.running = new CancellationScope();
-      while (!isSettled(this.state)) {
-        const seen = this.revision; // before anything starts: a step may end at once
-        for (const step of readySteps(this.state)) void this.runStep(step);
-        const undo = nextUndo(this.state);
-        if (undo !== undefined) void this.undoStep(undo);
+      for (;;) {
+        this.startWhatCan();
+        if (isSettled(this.state)) break;
+        this.onlooker.record(this.record);
+        const seen = this.revision;
         await condition(() => this.revision !== seen);
       }
     });
@@ -82,10 +92,19 @@ export class PlanRun {
     if (this.state.aborting !== undefined) this.running.cancel();
   }
 
+  /** A step may end at once, and others then start at once, too. What has been started counts as running from then on. */
+  private startWhatCan(): void {
+    for (let ready = readySteps(this.state); ready.length > 0; ready = readySteps(this.state)) {
+      for (const step of ready) void this.runStep(step);
+    }
+    const undo = nextUndo(this.state);
+    if (undo !== undefined) void this.undoStep(undo);
+  }
+
   private change(state: RunState): void {
     this.state = state;
     this.revision += 1;
-    this.onChange(this.record);
+    this.onlooker.phase(phaseOf(state), isSettled(state) ? runOutcomeOf(state) : undefined);
   }
 
   /** Cancelling the workflow means abort, where an abort is possible; otherwise it is noted and the run goes on. */
@@ -111,13 +130,14 @@ export class PlanRun {
       skipAfterLook === undefined
         ? await this.attempt(step, isReal)
         : await this.lookThenSkip(step, skipAfterLook);
-    this.change(stepEnded(this.state, step, outcome, Date.now()));
+    const isUnclear = isReal && skipAfterLook === undefined && outcome.status === 'unknown';
+    const seen = isUnclear ? await this.lookAgain(step, outcome) : outcome;
+    this.change(stepEnded(this.state, step, seen, Date.now()));
   }
 
-  private async attempt(step: PlanStep, isReal: boolean): Promise<StepOutcome> {
-    if (!isReal) return this.running.run(() => this.call(step, 'precheck'));
-    const outcome = await this.running.run(() => this.call(step, 'apply'));
-    return outcome.status === 'unknown' ? this.lookAgain(step, outcome) : outcome;
+  /** No async function: each promise costs a workflow its stack trace, which is most of what a step's task takes. */
+  private attempt(step: PlanStep, isReal: boolean): Promise<StepOutcome> {
+    return this.running.run(() => this.call(step, isReal ? 'apply' : 'precheck'));
   }
 
   /** Unknown is never acted upon: the target is observed once more, and what is there counts. */

@@ -1,18 +1,25 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { RunPhase, RunRecord } from '../domain/run.ts';
+import type { RunOutcome, RunPhase, RunRecord } from '../domain/run.ts';
 import { detailsOf } from './details.ts';
 import { searchAttributeKeys } from './messages.ts';
+import type { Onlooker } from './plan-run.ts';
 
-/** Shows each change in the details, and in the search attributes when it is one that people look for runs by. */
-export function publisher(): (record: RunRecord) => void {
-  let shown: RunPhase | undefined;
-  return (record) => {
-    setCurrentDetails(detailsOf(record));
-    if (record.phase === shown) return;
-    shown = record.phase;
+/** Shows a run to people: its record in the details, and what runs are looked for by in the search attributes. */
+export class Publisher implements Onlooker {
+  private shown: RunPhase | undefined;
+
+  /** A command, written to the history and to the server's index: only when it is news. */
+  phase(phase: RunPhase, outcome: RunOutcome | undefined): void {
+    if (phase === this.shown) return;
+    this.shown = phase;
     upsertSearchAttributes([
-      { key: searchAttributeKeys.phase, value: record.phase },
-      ...(record.outcome === undefined ? [] : [{ key: searchAttributeKeys.outcome, value: record.outcome }]),
+      { key: searchAttributeKeys.phase, value: phase },
+      ...(outcome === undefined ? [] : [{ key: searchAttributeKeys.outcome, value: outcome }]),
     ]);
-  };
+  }
+
+  record(record: RunRecord): void {
+    setCurrentDetails(detailsOf(record));
+    this.phase(record.phase, record.outcome);
+  }
 }

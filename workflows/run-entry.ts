@@ -4,7 +4,7 @@ import { initialState } from '../domain/run-state.ts';
 import { recordOf } from '../domain/interpreter.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { OperatorDecision, RunOutcome, RunPhase, RunRecord, RunRequest } from '../domain/run.ts';
-import { publisher } from './publish.ts';
+import { Publisher } from './publish.ts';
 import { approveUpdate, declineUpdate, statusQuery } from './messages.ts';
 import { checkPayload, describe, refuseCommand } from './operator-updates.ts';
 
@@ -30,7 +30,7 @@ export class RunEntry {
   private readonly facts: Facts;
   private changes: Partial<Changes> = {};
   private rule: ApprovalRule | undefined;
-  private readonly publish = publisher();
+  private readonly publisher = new Publisher();
 
   constructor(facts: Facts) {
     this.facts = facts;
@@ -40,7 +40,12 @@ export class RunEntry {
 
   show(changes: Partial<Changes>): void {
     this.changes = { ...this.changes, ...changes };
-    this.publish(this.record);
+    this.publisher.record(this.record);
+  }
+
+  /** For a plan that is carried out in this run itself. */
+  showPhase(phase: RunPhase, outcome: RunOutcome | undefined): void {
+    this.publisher.phase(phase, outcome);
   }
 
   get decisions(): readonly OperatorDecision[] {

@@ -97,7 +97,10 @@ async function runPrecheck(
       : { ...record, because: [...compiled.notes, ...(record.because ?? [])] };
   const state = initialState(compiled.plan, request.by, []);
   const facts = { operation: workflowId, request, startedAt: runStartTime.getTime() };
-  const run = new PlanRun(state, facts, (record) => entry.show({ executed: withNotes(record) }));
+  const run = new PlanRun(state, facts, {
+    phase: (phase, outcome) => entry.showPhase(phase, outcome),
+    record: (record) => entry.show({ executed: withNotes(record) }),
+  });
   return withNotes(await run.carryOut());
 }
 

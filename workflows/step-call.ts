@@ -23,7 +23,7 @@ const wording: { readonly [Purpose in CallPurpose]: { readonly id: string; reado
 const longestSummary = 120;
 
 /** Calls a step's activity; never throws for what a target or a worker does: that comes back as unknown. */
-export async function callStep(
+export function callStep(
   step: PlanStep,
   purpose: CallPurpose,
   input: StepInput,
@@ -32,15 +32,11 @@ export async function callStep(
   const isReadOnly = purpose === 'precheck' || purpose === 'look again';
   const { id, summary } = wording[purpose];
   const again = attempt > 1 && purpose === 'apply' ? ` (try ${attempt})` : '';
-  try {
-    return await scheduleActivity<StepOutcome>(step.kind, [input], {
-      ...activityOptions(isReadOnly ? 'look' : 'switching', allowedWaitMs(step)),
-      activityId: `${id}${step.id}`,
-      summary: `${summary}${step.title}`.slice(0, longestSummary - again.length) + again,
-    });
-  } catch (error) {
-    return outcomeOfFailure(error);
-  }
+  return scheduleActivity<StepOutcome>(step.kind, [input], {
+    ...activityOptions(isReadOnly ? 'look' : 'switching', allowedWaitMs(step)),
+    activityId: `${id}${step.id}`,
+    summary: `${summary}${step.title}`.slice(0, longestSummary - again.length) + again,
+  }).catch(outcomeOfFailure);
 }
 
 /** What the target looks like after this is not known: whoever goes on has to look at it first. */
