@@ -1,6 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type Logger, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  type BundleOptions,
+  type Logger,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 
 const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
 
@@ -9,7 +14,32 @@ const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta
  * Node's modules and everything that reaches them.
  */
 export async function bundleWorkflows(logger?: Logger): Promise<WorkflowBundleWithSourceMap> {
-  return bundleWorkflowCode({ workflowsPath, ...(logger === undefined ? {} : { logger }) });
+  return bundleWorkflowCode({
+    workflowsPath,
+    webpackConfigHook: keepSyntax,
+    ...(logger === undefined ? {} : { logger }),
+  });
+}
+
+type WebpackConfig = Parameters<NonNullable<BundleOptions['webpackConfigHook']>>[0];
+
+/** The part of the SDK's rules that is changed. */
+interface SwcRule {
+  readonly test?: RegExp;
+  readonly use: { readonly options: { readonly jsc: { target: string } } };
+}
+
+/**
+ * Only the types are taken out. By default the code is written anew for ES2017, where each spread becomes a loop of
+ * defineProperty: with a long plan that was a good part of what a workflow task costs.
+ */
+function keepSyntax(config: WebpackConfig): WebpackConfig {
+  const rules = (config.module?.rules ?? []) as readonly unknown[] as readonly SwcRule[];
+  const rule = rules.find(({ test }) => test?.test('workflow.ts') === true);
+  if (rule === undefined)
+    throw new Error('bundling the workflows: expected a rule of the SDK for .ts, seen none');
+  rule.use.options.jsc.target = 'es2022';
+  return config;
 }
 
 /** `node worker/bundle.ts FILE` writes it for production: workers then start without building anything. */
