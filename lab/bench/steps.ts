@@ -1,47 +1,74 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
-import type { Plan } from '../../domain/plan.ts';
-import type { executePlan } from '../../workflows/execute-plan.ts';
 import { cacheFolder } from '../engines/cache.ts';
 import { obtainTemporal, startTemporal } from '../engines/temporal.ts';
 import { reservePorts, type PortBlock } from '../process/ports.ts';
-import { openSupervisor, type Supervisor } from '../process/supervise.ts';
+import { openSupervisor, type Supervised, type Supervisor } from '../process/supervise.ts';
 import { searchAttributes } from '../sites/layout.ts';
 import { bundleWorkflows, startWorker } from '../sites/start-worker.ts';
+import { chainPlan, runChain, type StepTimes } from './chain-of-steps.ts';
+import { sidesOf, type StepsSide } from './steps-sides.ts';
 
 const goalMs = 25;
 const taskQueue = 'bench-steps';
+const warmUpSteps = 100;
+
+interface Running {
+  readonly side: StepsSide;
+  readonly client: Client;
+  readonly processes: { readonly server: Supervised; readonly worker: Supervised };
+  readonly rounds: Round[];
+}
+
+interface Round {
+  readonly times: StepTimes;
+  /** Processor time that the process took for one step, ms. */
+  readonly cpuMs: { readonly server: number; readonly worker: number };
+  readonly load: number;
+}
 
 /**
  * What orchestration costs: a chain of steps that find nothing to do, through the real worker on the lab's Temporal.
  * Each step is one callHook that asks a local HTTP server (about a millisecond of it is that call) and hears "already".
+ * With `--against` the same runs on further Temporals with a setting changed, in turns, so that slow changes of the
+ * machine hit all of them.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
-    options: { steps: { type: 'string', default: '200' }, json: { type: 'string' } },
+    options: {
+      steps: { type: 'string', default: '200' },
+      rounds: { type: 'string', default: '3' },
+      against: { type: 'string', multiple: true, default: [] },
+      json: { type: 'string' },
+    },
   });
-  const steps = Number(values.steps);
-  if (!Number.isInteger(steps) || steps < 2 || steps > 1_000) {
-    throw new Error(`--steps: expected a whole number from 2 to 1000, seen ${values.steps}`);
-  }
+  const steps = wholeNumber('--steps', values.steps, 2, 1_000);
+  const rounds = wholeNumber('--rounds', values.rounds, 1, 50);
+  const sides = sidesOf(values.against);
   const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
   const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
   const ports = reservePorts(cacheFolder());
   const hook = await startHook();
   try {
-    const address = await startEngines(supervisor, folder, ports);
-    const connection = await Connection.connect({ address });
-    const client = new Client({ connection });
-    await timesBetweenSteps(client, chain('warm-up', 100, hook.url));
-    const times = await timesBetweenSteps(client, chain('measured', steps, hook.url));
-    await connection.close();
-    report(times, await hookCallMs(hook.url), values.json);
+    const program = await obtainTemporal(console.log);
+    const running: Running[] = [];
+    for (const side of sides) running.push(await startSide(supervisor, { folder, ports, program }, side));
+    for (const { client } of running)
+      await runChain(client, taskQueue, chainPlan('warm-up', warmUpSteps, hook.url));
+    for (let round = 0; round < rounds; round += 1) {
+      // There and back, so that no side is always the one that comes first.
+      for (const one of round % 2 === 0 ? running : running.toReversed()) {
+        one.rounds.push(await measure(one, chainPlan(`round-${round}`, steps, hook.url)));
+      }
+    }
+    report(running, steps, await hookCallMs(hook.url), values.json);
+    await Promise.all(running.map(({ client }) => client.connection.close()));
   } finally {
     hook.close();
     await supervisor.close();
@@ -50,34 +77,76 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-async function startEngines(supervisor: Supervisor, folder: string, ports: PortBlock): Promise<string> {
+function wholeNumber(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new Error(`${name}: expected a whole number from ${least} to ${most}, seen ${text}`);
+}
+
+async function startSide(
+  supervisor: Supervisor,
+  {
+    folder,
+    ports,
+    program,
+  }: { readonly folder: string; readonly ports: PortBlock; readonly program: string },
+  side: StepsSide,
+): Promise<Running> {
   const frontend = await ports.next();
-  await startTemporal(supervisor, {
-    program: await obtainTemporal(console.log),
-    name: 'temporal',
-    databaseFile: join(folder, 'temporal.db'),
+  const home = join(folder, `side-${frontend}`);
+  const server = await startTemporal(supervisor, {
+    program,
+    name: `temporal-${frontend}`,
+    databaseFile: join(home, 'temporal.db'),
     ports: { frontend, ui: await ports.next() },
     searchAttributes,
+    dynamicConfig: side.dynamicConfig,
+    sqlitePragmas: side.sqlitePragmas,
+    environment: side.environment,
   });
   const address = `127.0.0.1:${frontend}`;
-  const inventory = join(folder, 'siteshift.yaml');
+  const inventory = join(home, 'siteshift.yaml');
   writeFileSync(inventory, 'version: 1\ndomain: bench\nsites:\n  east: {}\n  west: {}\n');
-  mkdirSync(join(folder, 'runbooks'));
-  await startWorker(supervisor, 'worker', {
+  mkdirSync(join(home, 'runbooks'));
+  const environment = {
     SITESHIFT_TEMPORAL_ADDRESS: address,
     SITESHIFT_TEMPORAL_TASK_QUEUE: taskQueue,
     SITESHIFT_INVENTORY: inventory,
-    SITESHIFT_RUNBOOKS: join(folder, 'runbooks'),
-    SITESHIFT_WORKFLOW_BUNDLE: await bundleWorkflows(join(folder, 'workflows.js')),
-  });
-  return address;
+    SITESHIFT_RUNBOOKS: join(home, 'runbooks'),
+    SITESHIFT_WORKFLOW_BUNDLE: await bundleWorkflows(join(home, 'workflows.js'), side.checkout),
+  };
+  const worker = await startWorker(supervisor, `worker-${frontend}`, environment, side.checkout);
+  const client = new Client({ connection: await Connection.connect({ address }) });
+  return { side, client, processes: { server, worker }, rounds: [] };
+}
+
+async function measure({ client, processes }: Running, plan: ReturnType<typeof chainPlan>): Promise<Round> {
+  const before = [processorMs(processes.server.pid), processorMs(processes.worker.pid)] as const;
+  const times = await runChain(client, taskQueue, plan);
+  const perStep = (pid: number, since: number) => round((processorMs(pid) - since) / plan.steps.length);
+  return {
+    times,
+    cpuMs: {
+      server: perStep(processes.server.pid, before[0]),
+      worker: perStep(processes.worker.pid, before[1]),
+    },
+    load: round(loadavg()[0] ?? 0),
+  };
+}
+
+/** Processor time of a process and its threads so far; 0 where the system does not tell. */
+function processorMs(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * 10; // clock ticks are 10 ms on Linux
+  } catch {
+    return 0;
+  }
 }
 
 /** A hook whose target is always as wished. */
 async function startHook() {
-  let calls = 0;
   const server = createServer((request, response) => {
-    calls += 1;
     request.resume().on('end', () => response.end('{"state": "already", "summary": "as wished"}'));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -86,54 +155,8 @@ async function startHook() {
     server.closeAllConnections();
     server.close();
   };
-  return { url, calls: () => calls, close };
+  return { url, close };
 }
-
-const chain = (domain: string, steps: number, url: string): Plan => ({
-  version: 1,
-  runbook: 'bench',
-  domain,
-  mode: 'real',
-  style: 'graceful',
-  drill: false,
-  steps: Array.from({ length: steps }, (_, index) => ({
-    id: `step-${index}`,
-    kind: 'callHook',
-    title: `Find step ${index} done`,
-    needs: index === 0 ? [] : [`step-${index - 1}`],
-    reversibility: 'forward-only',
-    parameters: { hook: 'bench', url, timeoutMs: 10_000, with: {} },
-  })),
-  sources: { inventory: '', runbook: '' },
-  digest: '0'.repeat(64),
-});
-
-/** ms from one step's scheduling to the next one's, as the server's own history has them. */
-async function timesBetweenSteps(client: Client, plan: Plan): Promise<readonly number[]> {
-  const handle = await client.workflow.start<typeof executePlan>('executePlan', {
-    taskQueue,
-    workflowId: `failover/${plan.domain}`,
-    args: [
-      {
-        plan,
-        request: { runbook: 'bench', by: 'bench' },
-        operation: 'bench',
-        startedAt: Date.now(),
-        decisions: [],
-      },
-    ],
-  });
-  const record = await handle.result();
-  if (record.outcome !== 'completed') throw new Error(`expected outcome completed, seen ${record.outcome}`);
-  const { events } = await handle.fetchHistory();
-  const scheduled = (events ?? []).flatMap((event) =>
-    event.activityTaskScheduledEventAttributes == null ? [] : [milliseconds(event.eventTime)],
-  );
-  return scheduled.slice(1).map((time, index) => time - (scheduled[index] ?? time));
-}
-
-const milliseconds = (time: { seconds?: unknown; nanos?: number | null } | null | undefined): number =>
-  Number(time?.seconds ?? 0) * 1_000 + (time?.nanos ?? 0) / 1e6;
 
 /** What the hook call alone takes, so that it can be told from the orchestration. */
 async function hookCallMs(url: string): Promise<number> {
@@ -143,23 +166,50 @@ async function hookCallMs(url: string): Promise<number> {
   return round((performance.now() - startedAt) / calls);
 }
 
-function report(times: readonly number[], hookCallMs: number, file: string | undefined): void {
-  const sorted = [...times].sort((a, b) => a - b);
-  const at = (share: number) =>
-    round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
-  const mean = round(times.reduce((sum, time) => sum + time, 0) / times.length);
+function report(running: readonly Running[], steps: number, hookMs: number, file: string | undefined): void {
+  const sides = running.map(({ side, rounds }) => ({ name: side.name, ...summary(rounds) }));
+  for (const { name, msPerStep, perStepMs, partsMs, cpuMs, roundsMs, eventsPerStep } of sides) {
+    console.log(
+      `${name}: ${msPerStep} ms per sequential step (p50 ${perStepMs.p50}, p95 ${perStepMs.p95}, max ${perStepMs.max}; ` +
+        `rounds ${roundsMs.join(', ')}): activity ${partsMs.activity}, hand-over ${partsMs.handOver}, ` +
+        `decision ${partsMs.decision}; ${eventsPerStep} events; processor: server ${cpuMs.server}, worker ${cpuMs.worker}`,
+    );
+  }
+  const [lab] = sides;
   const result = {
-    steps: times.length + 1,
-    msPerStep: mean,
-    perStepMs: { p50: at(0.5), p95: at(0.95), max: at(1) },
+    steps,
     goalMs,
-    isReached: mean <= goalMs,
-    hookCallMs,
+    isReached: (lab?.msPerStep ?? Infinity) <= goalMs,
+    hookCallMs: hookMs,
+    load: running.flatMap(({ rounds }) => rounds.map(({ load }) => load)),
+    sides,
   };
   console.log(
-    `${mean} ms per sequential step (p50 ${result.perStepMs.p50}, p95 ${result.perStepMs.p95}, max ${result.perStepMs.max}); of it about ${hookCallMs} ms for the step's own call; goal ${goalMs} ms`,
+    `about ${hookMs} ms of it for the step's own call; goal ${goalMs} ms; load ${result.load.join(', ')}`,
   );
   if (file !== undefined) writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
 }
+
+function summary(rounds: readonly Round[]) {
+  const sorted = rounds.flatMap(({ times }) => times.step).sort((a, b) => a - b);
+  const at = (share: number) =>
+    round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+  const part = (name: 'step' | 'activity' | 'handOver' | 'decision') =>
+    mean(rounds.flatMap(({ times }) => times[name]));
+  return {
+    msPerStep: part('step'),
+    perStepMs: { p50: at(0.5), p95: at(0.95), max: at(1) },
+    roundsMs: rounds.map(({ times }) => mean(times.step)),
+    eventsPerStep: mean(rounds.map(({ times }) => times.eventsPerStep)),
+    partsMs: { activity: part('activity'), handOver: part('handOver'), decision: part('decision') },
+    cpuMs: {
+      server: mean(rounds.map(({ cpuMs }) => cpuMs.server)),
+      worker: mean(rounds.map(({ cpuMs }) => cpuMs.worker)),
+    },
+  };
+}
+
+const mean = (values: readonly number[]): number =>
+  round(values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length));
 
 const round = (value: number): number => Math.round(value * 10) / 10;

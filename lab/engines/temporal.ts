@@ -44,6 +44,9 @@ export async function startTemporal(
     readonly ports: { readonly frontend: number; readonly ui: number };
     readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
     readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
+    readonly sqlitePragmas?: Readonly<Record<string, string>>;
+    /** For Go's runtime, e.g. GOGC. */
+    readonly environment?: Readonly<Record<string, string>>;
   },
 ): Promise<Supervised> {
   const { ports } = options;
@@ -59,6 +62,13 @@ export async function startTemporal(
     'matching.numTaskqueueWritePartitions': 1,
     ...options.dynamicConfig,
   };
+  const pragmas = {
+    journal_mode: 'WAL',
+    // Each task is several transactions. Without a sync at each the file survives that the process is killed, which is
+    // what happens to it here; a server that must survive its host being cut off has another database in any case.
+    synchronous: 'NORMAL',
+    ...options.sqlitePragmas,
+  };
   return supervisor.start({
     name: options.name,
     command: options.program,
@@ -69,10 +79,7 @@ export async function startTemporal(
       `--port=${ports.frontend}`,
       `--ui-port=${ports.ui}`,
       `--db-filename=${options.databaseFile}`,
-      // Each task is several transactions. Without a sync at each the file survives that the process is killed, which is
-      // what happens to it here; a server that must survive its host being cut off has another database in any case.
-      '--sqlite-pragma=journal_mode=WAL',
-      '--sqlite-pragma=synchronous=NORMAL',
+      ...Object.entries(pragmas).map(([key, value]) => `--sqlite-pragma=${key}=${value}`),
       '--log-level=warn',
       '--ui-disable-news-fetch', // the browser would fetch it from the vendor
       ...Object.entries(options.searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
@@ -81,6 +88,7 @@ export async function startTemporal(
       ),
     ],
     ports,
+    env: { ...options.environment },
     ready: () => checkFrontend(ports.frontend),
   });
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../engines/run-command.ts';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
@@ -9,8 +10,8 @@ export type ProductEnvironment = Readonly<Record<string, string>>;
 const source = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 /** Makes the workflow bundle once a lab, so that a killed worker is back within a second or two. */
-export async function bundleWorkflows(file: string): Promise<string> {
-  await runCommand(process.execPath, [source('worker/bundle.ts'), file]);
+export async function bundleWorkflows(file: string, checkout = source('.')): Promise<string> {
+  await runCommand(process.execPath, [join(checkout, 'worker/bundle.ts'), file]);
   return file;
 }
 
@@ -19,11 +20,12 @@ export function startWorker(
   supervisor: Supervisor,
   name: string,
   environment: ProductEnvironment,
+  checkout = source('.'),
 ): Promise<Supervised> {
   return supervisor.start({
     name,
     command: process.execPath,
-    args: [source('worker/main.ts')],
+    args: [join(checkout, 'worker/main.ts')],
     ports: {},
     env: environment,
     readyWithinMs: 60_000,
