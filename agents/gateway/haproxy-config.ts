@@ -48,6 +48,10 @@ export function haproxyConfig(options: HaproxyOptions): string {
     '  timeout server 30s',
     '  timeout http-request 10s',
     '  timeout http-keep-alive 60s',
+    // Nothing has been sent yet when a connection fails: another server of the unit is tried at once. By default the same
+    // one is tried three times, a second apart, and whoever wrote to a lost unit hangs on longer than its failover takes.
+    '  retries 1',
+    '  option redispatch 1',
     '  option http-keep-alive',
     '  http-reuse safe',
     '',
