@@ -28,11 +28,10 @@ export async function applyObject(
   // By default the server parses each manifest a second time, to warn of keys that stand twice: ours are serialised here.
   // A field that does not exist is refused by server-side apply itself.
   const fieldValidation = options.dryRun === true ? 'Strict' : 'Ignore';
-  const query = new URLSearchParams({ fieldManager, force: String(options.force), fieldValidation });
-  if (options.dryRun === true) query.set('dryRun', 'All');
+  const query = `fieldManager=${fieldManager}&force=${options.force}&fieldValidation=${fieldValidation}${options.dryRun === true ? '&dryRun=All' : ''}`;
   const { code } = await client.send({
     method: 'PATCH',
-    path: `${objectPath(resource, manifest.object)}?${query.toString()}`,
+    path: `${objectPath(resource, manifest.object)}?${query}`,
     body: JSON.stringify(marked(manifest, options.stamp)),
     contentType: 'application/apply-patch+yaml',
     accept: METADATA_ONLY,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request } from 'undici';
+import { Pool } from 'undici';
 import {
   classifyAnswer,
   fieldConflicts,
@@ -14,6 +14,7 @@ import {
 import type { KubernetesCluster } from '../../domain/schema/kubernetes.ts';
 import type { StepTools } from '../tools.ts';
 import { ApiError, ConnectionError } from './api-error.ts';
+import { exchange } from './exchange.ts';
 import { openGate } from './in-flight-gate.ts';
 import { readKubeconfig, type ClusterAccess } from './kubeconfig.ts';
 
@@ -52,9 +53,11 @@ const ATTEMPT_MS = 30_000;
 const RECOVERY_MS = 120_000;
 
 export function makeClient(name: string, access: ClusterAccess, inFlight: number): KubernetesClient {
-  // One Agent for all: client-node would open one TLS connection per request. HTTP/1.1 on purpose: with HTTP/2 all
+  // One pool for all: client-node would open one TLS connection per request. HTTP/1.1 on purpose: with HTTP/2 all
   // requests in flight would die together with the one connection.
-  const agent = new Agent({
+  const { origin, pathname } = new URL(access.server);
+  const root = pathname.replace(/\/$/, ''); // clusters behind a proxy live below a path
+  const pool = new Pool(origin, {
     connections: inFlight,
     pipelining: 1,
     allowH2: false,
@@ -69,21 +72,23 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
     if (signal !== undefined) setMaxListeners(0, signal); // one listener for each request in flight is no leak
     const attempted = `${method} ${path.split('?')[0]}`;
     try {
-      const answer = await request(new URL(path, access.server), {
-        method,
-        dispatcher: agent,
-        headersTimeout: limitMs,
-        bodyTimeout: limitMs,
-        ...(signal === undefined ? {} : { signal }),
-        headers: {
-          accept: accept ?? 'application/json',
-          ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
-          ...(await access.headers()),
+      const answer = await exchange(
+        pool,
+        {
+          method,
+          path: `${root}${path}`,
+          headersTimeout: limitMs,
+          bodyTimeout: limitMs,
+          headers: {
+            accept: accept ?? 'application/json',
+            ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
+            ...(await access.headers()),
+          },
+          ...(body === undefined ? {} : { body }),
         },
-        ...(body === undefined ? {} : { body }),
-      });
-      const text = await answer.body.text();
-      return { code: answer.statusCode, text, retryAfter: Number(answer.headers['retry-after']), attempted };
+        signal,
+      );
+      return { ...answer, attempted };
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
       throw new ConnectionError(name, attempted, error);
@@ -150,7 +155,7 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
     busyAnswers: () => busy,
     // Closing twice is no error: a renewed kubeconfig closes the old client, and so may its user.
     close: async () => {
-      if (!agent.closed && !agent.destroyed) await agent.close();
+      if (!pool.closed && !pool.destroyed) await pool.close();
     },
   };
 }
