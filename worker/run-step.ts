@@ -11,8 +11,9 @@ import { createReached } from './stop-points.ts';
 
 /**
  * Break glass: runs one step without Temporal. `node worker/run-step.ts KIND < input.json` reads a StepInput and
- * prints the StepOutcome; `--times N` runs it N times and tells on stderr how long each took. The same code and the same
- * proofs as in a run; only the history is missing.
+ * prints the StepOutcome; several inputs, one a line, are run one after the other until one is not done, and each outcome
+ * is a line, too. `--times N` runs each N times and tells on stderr how long each took. The same code and the same proofs
+ * as in a run; only the history is missing.
  * Exit code: 0 done, already or planned; 1 anything else; 2 the call itself is wrong.
  */
 type Run = (input: StepInput, tools: StepTools) => Promise<StepOutcome>;
@@ -66,12 +67,17 @@ async function main(): Promise<number> {
   if (load === undefined)
     return wrong(`step kind: expected one of ${Object.keys(kinds).join(', ')}, seen "${kind}"`);
   const step = await load();
-  const input = parseInput(await text(process.stdin));
-  if (typeof input === 'string') return wrong(input);
+  const inputs = parseInputs(await text(process.stdin));
+  if (typeof inputs === 'string') return wrong(inputs);
+  const indent = inputs.length > 1 ? undefined : 2;
   try {
-    const outcome = times === undefined ? await step(input, tools) : await timed(step, input, Number(times));
-    process.stdout.write(`${redaction.redact(JSON.stringify(outcome, null, 2))}\n`);
-    return ['done', 'already', 'planned'].includes(outcome.status) ? 0 : 1;
+    for (const input of inputs) {
+      const outcome =
+        times === undefined ? await step(input, tools) : await timed(step, input, Number(times));
+      process.stdout.write(`${redaction.redact(JSON.stringify(outcome, null, indent))}\n`);
+      if (!['done', 'already', 'planned'].includes(outcome.status)) return 1;
+    }
+    return 0;
   } catch (error) {
     process.stderr.write(
       `${redaction.redact(error instanceof Error ? error.message : String(error))}\nits outcome is unknown: run it again, it goes on from what the targets say\n`,
@@ -90,15 +96,21 @@ async function timed(step: Run, input: StepInput, times: number): Promise<StepOu
   }
 }
 
-function parseInput(json: string): StepInput | string {
+function parseInputs(stdin: string): readonly StepInput[] | string {
   try {
-    const input = JSON.parse(json) as Partial<StepInput>;
-    const missing = (['operation', 'step', 'mode', 'style', 'parameters'] as const).filter(
-      (member) => input[member] === undefined,
+    const lines = stdin.split('\n').filter((line) => line.trim() !== '');
+    const texts = lines.length > 1 && lines.every((line) => line.startsWith('{"')) ? lines : [stdin];
+    const inputs = texts.map((text) => JSON.parse(text) as Partial<StepInput>);
+    const missing = inputs.flatMap((input) =>
+      (['operation', 'step', 'mode', 'style', 'parameters'] as const).filter(
+        (member) => input[member] === undefined,
+      ),
     );
-    return missing.length === 0 ? (input as StepInput) : `step input on stdin: ${missing.join(', ')} missing`;
+    return missing.length === 0
+      ? (inputs as StepInput[])
+      : `step input on stdin: ${missing.join(', ')} missing`;
   } catch (error) {
-    return `step input on stdin: expected one JSON object, ${String(error)}`;
+    return `step input on stdin: expected a JSON object, or several with one a line; ${String(error)}`;
   }
 }
 
