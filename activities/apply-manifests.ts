@@ -4,7 +4,7 @@ import { inStages } from '../domain/kubernetes/stages.ts';
 import { headDigest, type StoreHead } from '../domain/kubernetes/store-records.ts';
 import type { Stamp } from '../domain/operation.ts';
 import type { StepInput } from '../domain/step.ts';
-import { StepFailed, type Applied, type StepKind, type Verified } from './define-step.ts';
+import { StepFailed, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
 import { applyStage, type ApplyFailure, type StageResult } from './kubernetes/apply-stage.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { assertStampIsOurs, claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
@@ -17,27 +17,22 @@ import type { StepTools } from './tools.ts';
 import { nameOf } from '../domain/kubernetes/object.ts';
 
 type Input = StepInput<ApplyManifestsParameters>;
+type Attempted = Attempt<ApplyManifestsParameters, LoadedManifests>;
 
 /** Finished writes between two looks at the cluster's epoch; also how often Temporal hears of it. */
 const CHUNK = 200;
 const SHOWN = 20;
 
 /** Brings the newest stored manifests of all services onto a cluster, stage by stage. */
-export const applyManifests: StepKind<ApplyManifestsParameters, ManifestsObserved> = {
+export const applyManifests: StepKind<ApplyManifestsParameters, ManifestsObserved, LoadedManifests> = {
   kind: 'applyManifests',
+  // It must not apply one capture and verify another.
+  read: refuseDenied(({ parameters }, tools) => loadManifests(parameters, tools)),
   observe: refuseDenied(observe),
   decide: (observed, input) => decideApply(observed, input),
   apply,
   verify,
 };
-
-/** One attempt reads the store once: it must not apply one capture and verify another. */
-const loads = new WeakMap<Input, Promise<LoadedManifests>>();
-function load(input: Input, tools: StepTools): Promise<LoadedManifests> {
-  const loaded = loads.get(input) ?? loadManifests(input.parameters, tools);
-  loads.set(input, loaded);
-  return loaded;
-}
 
 /** While nothing is claimed (precheck) no epoch on the cluster can be too high. */
 const stampFor = ({ operation: { epoch, id } }: Input): Stamp => ({
@@ -48,10 +43,11 @@ const stampFor = ({ operation: { epoch, id } }: Input): Stamp => ({
 const takesOver = ({ style, parameters, overrides }: Input): boolean =>
   style === 'forced' || parameters.onConflict === 'takeOver' || overrides?.['takeOverFields'] !== undefined;
 
-async function observe(input: Input, tools: StepTools): Promise<ManifestsObserved> {
-  const { clusterName, cluster } = input.parameters;
+async function observe(input: Attempted, tools: StepTools): Promise<ManifestsObserved> {
+  const { read: loaded, parameters } = input;
+  const { clusterName, cluster } = parameters;
   const client = await clientOf(clusterName, cluster, tools);
-  const [loaded, stamp] = await Promise.all([load(input, tools), readStamp(client, input.operation.domain)]);
+  const stamp = await readStamp(client, input.operation.domain);
   const compared = await compareWithCluster(client, loaded.manifests, stampFor(input), tools.signal);
   const options = { stamp: stampFor(input), force: takesOver(input), signal: tools.signal };
   const checked =
@@ -100,10 +96,10 @@ function countsOf(compared: readonly Compared[]) {
   };
 }
 
-async function apply(input: Input, _: ManifestsObserved, tools: StepTools): Promise<Applied> {
+async function apply(input: Attempted, _: ManifestsObserved, tools: StepTools): Promise<Applied> {
   const { clusterName, cluster, readyTimeoutMs } = input.parameters;
   const client = await clientOf(clusterName, cluster, tools);
-  const { manifests, head } = await load(input, tools);
+  const { manifests, head } = input.read;
   await claimStamp(client, input.operation);
   const byObject = new Map(manifests.map((manifest) => [manifest.object, manifest]));
   const busyBefore = client.busyAnswers();
@@ -180,7 +176,7 @@ function stageFailed(cluster: string, stage: string, failures: readonly ApplyFai
   return new StepFailed(message, { stage, failed: failures.length, first: shown, managers });
 }
 
-async function verify(input: Input, tools: StepTools): Promise<Verified<ManifestsObserved>> {
+async function verify(input: Attempted, tools: StepTools): Promise<Verified<ManifestsObserved>> {
   const observed = await observe(input, tools);
   const { cluster, objects, unchanged, ready, notReady } = observed;
   const ok = unchanged === objects && (ready === objects || input.style === 'forced');

@@ -4,7 +4,7 @@ import type { CaptureManifestsParameters } from '../domain/kubernetes/parameters
 import { gatherServices } from '../domain/kubernetes/services.ts';
 import { judgeCapture, type Capture } from '../domain/kubernetes/store-records.ts';
 import type { Decision, StepInput } from '../domain/step.ts';
-import { StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
+import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
 import { clientOf } from './kubernetes/client.ts';
 import { discoveryOf } from './kubernetes/discovery.ts';
 import { readStamp } from './kubernetes/epoch-stamp.ts';
@@ -15,6 +15,7 @@ import { refuseDenied } from './kubernetes/refuse-denied.ts';
 import type { StepTools } from './tools.ts';
 
 type Input = StepInput<CaptureManifestsParameters>;
+type Attempted = Attempt<CaptureManifestsParameters, Looked>;
 const SHOWN = 20;
 
 /** What captureManifests saw on the cluster and in the store. */
@@ -41,23 +42,19 @@ export type CaptureObserved = {
 };
 
 /** Records the newest manifest of each service from a cluster; started by a schedule every few minutes. */
-export const captureManifests: StepKind<CaptureManifestsParameters, CaptureObserved> = {
+export const captureManifests: StepKind<CaptureManifestsParameters, CaptureObserved, Looked> = {
   kind: 'captureManifests',
+  read: refuseDenied(lookAtCluster),
   observe: refuseDenied(observe),
   decide,
   apply,
   verify,
 };
 
+/** What the cluster ran when the attempt began: what is recorded and what is compared with the store afterwards. */
 interface Looked {
   readonly capture: Capture;
   readonly leftOut: readonly string[];
-}
-const looks = new WeakMap<Input, Promise<Looked>>();
-function look(input: Input, tools: StepTools): Promise<Looked> {
-  const looked = looks.get(input) ?? lookAtCluster(input, tools);
-  looks.set(input, looked);
-  return looked;
 }
 
 async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<Looked> {
@@ -94,12 +91,10 @@ async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<L
   };
 }
 
-async function observe(input: Input, tools: StepTools): Promise<CaptureObserved> {
-  const { parameters } = input;
-  const [{ capture, leftOut }, store] = await Promise.all([
-    look(input, tools),
-    openStore(parameters.store, tools),
-  ]);
+async function observe(input: Attempted, tools: StepTools): Promise<CaptureObserved> {
+  const { parameters, read } = input;
+  const { capture, leftOut } = read;
+  const store = await openStore(parameters.store, tools);
   const head = await store.head();
   const verdict = judgeCapture(head, capture);
   const { changed, gone } = verdict.kind === 'write' ? verdict : { changed: [], gone: [] };
@@ -150,8 +145,8 @@ function decide(observed: CaptureObserved, { overrides }: Input): Decision {
   };
 }
 
-async function apply(input: Input, _: CaptureObserved, tools: StepTools): Promise<Applied> {
-  const { capture, leftOut } = await look(input, tools);
+async function apply(input: Attempted, _: CaptureObserved, tools: StepTools): Promise<Applied> {
+  const { capture, leftOut } = input.read;
   const store = await openStore(input.parameters.store, tools);
   await tools.reached('captureManifests:record:before');
   const verdict = await store.record(capture, () => tools.reached('captureManifests:head:before'));
@@ -166,7 +161,7 @@ async function apply(input: Input, _: CaptureObserved, tools: StepTools): Promis
   };
 }
 
-async function verify(input: Input, tools: StepTools): Promise<Verified<CaptureObserved>> {
+async function verify(input: Attempted, tools: StepTools): Promise<Verified<CaptureObserved>> {
   const observed = await observe(input, tools);
   const { cluster, store, services, stored, changed, goneTotal, leftOutTotal } = observed;
   const ok = changed === 0 && goneTotal === 0 && stored >= services;

@@ -40,19 +40,24 @@ export interface Verified<Observed> {
   readonly summary: string;
 }
 
+/** What one attempt is called with, and what it has read for itself at its start. */
+export type Attempt<Parameters, Read> = StepInput<Parameters> & { readonly read: Read };
+
 /**
  * A step kind: four small functions. `observe` and `verify` read the targets, `decide` is pure (it lives in domain/),
  * `apply` ensures (running it twice is as good as once). `undo` puts back what the snapshot recorded.
  */
-export interface StepKind<Parameters, Observed extends Json> {
+export interface StepKind<Parameters, Observed extends Json, Read = undefined> {
   /** One name everywhere: `uses:` in YAML, activity type in the UI, exported function. */
   readonly kind: string;
   /** How long `decide` may answer wait before the step gives up and parks; default 60 s. */
   readonly waitMs?: number;
-  observe(input: StepInput<Parameters>, tools: StepTools): Promise<Observed>;
+  /** What an attempt works with from its beginning to its end, however much of it changes meanwhile: `input.read`. */
+  read?(input: StepInput<Parameters>, tools: StepTools): Promise<Read>;
+  observe(input: Attempt<Parameters, Read>, tools: StepTools): Promise<Observed>;
   decide(observed: Observed, input: StepInput<Parameters>): Decision;
-  apply(input: StepInput<Parameters>, observed: Observed, tools: StepTools): Promise<Applied>;
-  verify(input: StepInput<Parameters>, tools: StepTools, applied?: Applied): Promise<Verified<Observed>>;
+  apply(input: Attempt<Parameters, Read>, observed: Observed, tools: StepTools): Promise<Applied>;
+  verify(input: Attempt<Parameters, Read>, tools: StepTools, applied?: Applied): Promise<Verified<Observed>>;
   undo?(input: StepInput<Parameters>, tools: StepTools): Promise<Applied & { readonly summary: string }>;
 }
 
@@ -72,15 +77,15 @@ const outcome = (
 });
 
 /** Runs one step kind once; errors other than refused and failed go to Temporal, which tries again. */
-export async function runStep<Parameters, Observed extends Json>(
-  step: StepKind<Parameters, Observed>,
+export async function runStep<Parameters, Observed extends Json, Read>(
+  step: StepKind<Parameters, Observed, Read>,
   input: StepInput<Parameters>,
   tools: StepTools,
 ): Promise<StepOutcome> {
   try {
-    return input.mode === 'undo'
-      ? await undoStep(step, input, tools)
-      : await decideAndApply(step, input, tools);
+    if (input.mode === 'undo') return await undoStep(step, input, tools);
+    const read = (await step.read?.(input, tools)) as Read; // undefined where the kind reads nothing, and Read is that
+    return await decideAndApply(step, { ...input, read }, tools);
   } catch (error) {
     if (error instanceof StepRefused) {
       return outcome('refused', error.message, { details: error.reasons, evidence: error.evidence });
@@ -91,9 +96,9 @@ export async function runStep<Parameters, Observed extends Json>(
 }
 
 /** Looks again while the answer is wait; a precheck looks once. */
-async function decideWhenReady<Parameters, Observed extends Json>(
-  step: StepKind<Parameters, Observed>,
-  input: StepInput<Parameters>,
+async function decideWhenReady<Parameters, Observed extends Json, Read>(
+  step: StepKind<Parameters, Observed, Read>,
+  input: Attempt<Parameters, Read>,
   tools: StepTools,
 ): Promise<{ before: Observed; decision: Decision }> {
   const deadline = tools.now() + (step.waitMs ?? 60_000);
@@ -107,9 +112,9 @@ async function decideWhenReady<Parameters, Observed extends Json>(
   }
 }
 
-async function decideAndApply<Parameters, Observed extends Json>(
-  step: StepKind<Parameters, Observed>,
-  input: StepInput<Parameters>,
+async function decideAndApply<Parameters, Observed extends Json, Read>(
+  step: StepKind<Parameters, Observed, Read>,
+  input: Attempt<Parameters, Read>,
   tools: StepTools,
 ): Promise<StepOutcome> {
   const { before, decision } = await decideWhenReady(step, input, tools);
@@ -155,8 +160,8 @@ async function decideAndApply<Parameters, Observed extends Json>(
   });
 }
 
-async function undoStep<Parameters, Observed extends Json>(
-  step: StepKind<Parameters, Observed>,
+async function undoStep<Parameters, Observed extends Json, Read>(
+  step: StepKind<Parameters, Observed, Read>,
   input: StepInput<Parameters>,
   tools: StepTools,
 ): Promise<StepOutcome> {

@@ -38,7 +38,7 @@ export type Activities = { readonly [kind: string]: StepActivity } & {
 
 export function createActivities({ files, surroundings }: ActivityDependencies): Activities {
   /** A step kind is registered under its own name: what stands in the runbook is what the timeline shows. */
-  const activity = <Parameters, Observed extends Json>(kind: StepKind<Parameters, Observed>) => ({
+  const activity = <Parameters, Observed extends Json, Read>(kind: StepKind<Parameters, Observed, Read>) => ({
     [kind.kind]: stepActivity(kind, surroundings),
   });
   return {

@@ -3,7 +3,7 @@ import type { RestoreBackupParameters } from '../domain/kubernetes/parameters.ts
 import { isPlain, itemKey } from '../domain/kubernetes/restore-plan.ts';
 import { describeMessages, realErrors } from '../domain/kubernetes/restore-results.ts';
 import type { StepInput } from '../domain/step.ts';
-import { StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
+import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
 import { findBackup, type BackupSearch } from './kubernetes/backup-content.ts';
 import type { BackupObject } from './kubernetes/backups.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
@@ -20,12 +20,14 @@ import { readRestoreMessages, veleroOf } from './kubernetes/velero.ts';
 import type { StepTools } from './tools.ts';
 
 type Input = StepInput<RestoreBackupParameters>;
+type Attempted = Attempt<RestoreBackupParameters, BackupSearch>;
 const SHOWN = 20;
 
 /** Restores what a cluster lacks of the newest good backup, through Velero. */
-export const restoreBackup: StepKind<RestoreBackupParameters, BackupObserved> = {
+export const restoreBackup: StepKind<RestoreBackupParameters, BackupObserved, BackupSearch> = {
   kind: 'restoreBackup',
   waitMs: 180_000, // Velero may lose a whole minute's tick after its own start
+  read: refuseDenied(search),
   observe: refuseDenied(observe),
   decide: (observed, input) => decideRestore(observed, input),
   apply,
@@ -33,29 +35,19 @@ export const restoreBackup: StepKind<RestoreBackupParameters, BackupObserved> = 
 };
 
 /** One attempt works with one backup, however many newer ones appear meanwhile. */
-const searches = new WeakMap<Input, Promise<BackupSearch>>();
-function search(input: Input, tools: StepTools): Promise<BackupSearch> {
-  const { style, overrides, parameters } = input;
+async function search({ style, overrides, parameters }: Input, tools: StepTools): Promise<BackupSearch> {
   const acceptOld = style === 'forced' || overrides?.['acceptOldBackup'] !== undefined;
-  const searched =
-    searches.get(input) ??
-    openBucket(parameters.location, tools).then((bucket) =>
-      findBackup(bucket, parameters, { nowMs: tools.now(), acceptOld }),
-    );
-  searches.set(input, searched);
-  return searched;
+  const bucket = await openBucket(parameters.location, tools);
+  return findBackup(bucket, parameters, { nowMs: tools.now(), acceptOld });
 }
 
-async function observe(input: Input, tools: StepTools): Promise<BackupObserved> {
-  const { parameters } = input;
+async function observe(input: Attempted, tools: StepTools): Promise<BackupObserved> {
+  const { parameters, read } = input;
+  const { chosen, rejected } = read;
   const { clusterName, cluster } = parameters;
   const client = await clientOf(clusterName, cluster, tools);
   const velero = veleroOf(client, cluster);
-  const [{ chosen, rejected }, location, stamp] = await Promise.all([
-    search(input, tools),
-    velero.location(),
-    readStamp(client, input.operation.domain),
-  ]);
+  const [location, stamp] = await Promise.all([velero.location(), readStamp(client, input.operation.domain)]);
   const { missing, unknown } = await findMissing(client, chosen?.wanted ?? [], tools.signal);
   const bucket = await openBucket(parameters.location, tools);
   return {
@@ -91,11 +83,11 @@ function countBy(items: readonly BackupObject[]): Readonly<Record<string, number
   return Object.fromEntries([...groups].map(([resource, members]) => [resource, members.length]));
 }
 
-async function apply(input: Input, _: BackupObserved, tools: StepTools): Promise<Applied> {
-  const { parameters, operation } = input;
+async function apply(input: Attempted, _: BackupObserved, tools: StepTools): Promise<Applied> {
+  const { parameters, operation, read } = input;
   const { clusterName, cluster, location } = parameters;
   const client = await clientOf(clusterName, cluster, tools);
-  const { chosen } = await search(input, tools);
+  const { chosen } = read;
   if (chosen === undefined) throw new StepRefused([`${clusterName}: no backup is good enough to restore`]);
   await claimStamp(client, operation);
   const startedAt = tools.now();
@@ -219,7 +211,7 @@ async function installMissing(
   return [`${missing.length} definitions installed that the standby should have had before`];
 }
 
-async function verify(input: Input, tools: StepTools): Promise<Verified<BackupObserved>> {
+async function verify(input: Attempted, tools: StepTools): Promise<Verified<BackupObserved>> {
   const observed = await observe(input, tools);
   const { cluster, backup, wanted, missing, firstMissing } = observed;
   const summary =

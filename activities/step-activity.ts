@@ -20,8 +20,8 @@ const heartbeatIntervalMs = 1_000;
 export type StepActivity = (input: StepInput) => Promise<StepOutcome>;
 
 /** Turns a step kind into the activity of the same name. */
-export function stepActivity<Parameters, Observed extends Json>(
-  kind: StepKind<Parameters, Observed>,
+export function stepActivity<Parameters, Observed extends Json, Read>(
+  kind: StepKind<Parameters, Observed, Read>,
   surroundings: StepSurroundings,
 ): StepActivity {
   return async (input) => {

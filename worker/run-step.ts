@@ -19,7 +19,7 @@ import { createReached } from './stop-points.ts';
 type Run = (input: StepInput, tools: StepTools) => Promise<StepOutcome>;
 
 const run =
-  <Parameters, Observed extends Json>(kind: StepKind<Parameters, Observed>): Run =>
+  <Parameters, Observed extends Json, Read>(kind: StepKind<Parameters, Observed, Read>): Run =>
   (input, tools) =>
     runStep(kind, input as StepInput<Parameters>, tools);
 

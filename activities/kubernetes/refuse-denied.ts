@@ -1,18 +1,17 @@
-import type { Json } from '../../domain/json.ts';
-import { StepRefused, type StepKind } from '../define-step.ts';
+import { StepRefused } from '../define-step.ts';
 import { hasCode } from './api-error.ts';
 import { S3Error } from './s3.ts';
 
 /**
  * Credentials that expired, or that lack a right, stay so until a person changes them: that is a reason to refuse, in
- * words, and no reason to try again. Only around `observe`, when nothing has been changed yet.
+ * words, and no reason to try again. Only around `read` and `observe`, when nothing has been changed yet.
  */
-export function refuseDenied<Parameters, Observed extends Json>(
-  observe: StepKind<Parameters, Observed>['observe'],
-): StepKind<Parameters, Observed>['observe'] {
-  return async (input, tools) => {
+export function refuseDenied<Given extends readonly unknown[], Seen>(
+  look: (...given: Given) => Promise<Seen>,
+): (...given: Given) => Promise<Seen> {
+  return async (...given) => {
     try {
-      return await observe(input, tools);
+      return await look(...given);
     } catch (error) {
       if (!isDenied(error)) throw error;
       throw new StepRefused([error.message]);

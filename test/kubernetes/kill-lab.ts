@@ -211,8 +211,8 @@ function keepAlive(processes: () => readonly Supervised[]): () => Promise<void> 
 }
 
 /** As Temporal would: an attempt that threw is followed by another one, which knows nothing of the first. */
-export async function untilOutcome<Parameters, Observed extends Json>(
-  kind: StepKind<Parameters, Observed>,
+export async function untilOutcome<Parameters, Observed extends Json, Read>(
+  kind: StepKind<Parameters, Observed, Read>,
   input: () => StepInput<Parameters>,
   reached: (point: string) => Promise<void>,
 ): Promise<StepOutcome> {
