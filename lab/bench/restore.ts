@@ -1,27 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Json } from '../../domain/json.ts';
-import { kubernetesSchema } from '../../domain/schema/kubernetes.ts';
-import { cacheFolder } from '../engines/cache.ts';
-import { runCommand } from '../engines/run-command.ts';
-import { applyAll } from '../kubernetes/apply-all.ts';
-import { takeBackup, syncNow } from '../kubernetes/backup.ts';
-import { kubernetesSection } from '../kubernetes/inventory-section.ts';
-import { startKubernetesLab, type KubernetesLab } from '../kubernetes/kubernetes-lab.ts';
-import type { KubernetesObject } from '../kubernetes/kubernetes-object.ts';
-import { builderFor, TIER_LABEL } from '../kubernetes/object-builder.ts';
-import { fillPlatform, waitForServices } from '../kubernetes/platform.ts';
-import { SERVICE_NAMESPACES } from '../kubernetes/service-objects.ts';
-import { VELERO_PATH, waitForLocation } from '../kubernetes/velero.ts';
-import { reservePorts } from '../process/ports.ts';
-import { openSupervisor } from '../process/supervise.ts';
-import { runStepProcess, type StepRun } from './step-process.ts';
+import { onFreshLab } from './restore-lab.ts';
+import { restoreByProduct, restorePlainly } from './restore-sides.ts';
 
-const NODES = 8;
 const goal = 1 / 3;
+
+const oneMinute = (): number => Math.round((loadavg()[0] ?? 0) * 10) / 10;
 
 /**
  * The cluster branch of a site failover (scale out ∥ restore, then apply) beside what people do without siteshift: one
@@ -36,6 +21,7 @@ export async function run(args: string[]): Promise<void> {
     options: { objects: { type: 'string', default: '1000' }, json: { type: 'string' } },
   });
   const objects = Number(values.objects);
+  const before = oneMinute();
   const say = (line: string) => console.error(line);
   const plain = await onFreshLab(objects, say, restorePlainly);
   say(`velero restore + kubectl apply: ${plain.totalMs} ms (${plain.veleroPerSecond} objects/s by Velero)`);
@@ -46,6 +32,7 @@ export async function run(args: string[]): Promise<void> {
     objects,
     ratio,
     goal: Math.round(goal * 100) / 100,
+    load: { before, after: oneMinute() },
     reached: ratio <= goal,
     plain,
     siteshift,
@@ -54,205 +41,4 @@ export async function run(args: string[]): Promise<void> {
   if (values.json !== undefined) writeFileSync(values.json, `${text}\n`);
   console.log(text);
   if (!result.reached) process.exitCode = 1;
-}
-
-interface Filled {
-  readonly lab: KubernetesLab;
-  readonly folder: string;
-  readonly platform: readonly KubernetesObject[];
-  readonly services: readonly KubernetesObject[];
-}
-
-/** East filled and backed up, west empty. */
-async function onFreshLab<Result>(
-  objects: number,
-  say: (line: string) => void,
-  work: (filled: Filled) => Promise<Result>,
-): Promise<Result> {
-  const folder = mkdtempSync(join(tmpdir(), 'siteshift-restore-'));
-  const supervisor = await openSupervisor({ stateFolder: folder, say });
-  const ports = reservePorts(cacheFolder());
-  try {
-    const lab = await startKubernetesLab({
-      dir: folder,
-      supervisor,
-      ports,
-      nodes: { east: NODES, west: 1 },
-      say,
-    });
-    const half = Math.round(objects / 2);
-    const counts = split(half);
-    const filled = await fillPlatform(lab.east, { services: counts, say });
-    const more = moreOfThePlatform(half - filled.platform.length);
-    await applyAll(lab.east.api, more, 'platform');
-    await lab.east.processes.velero.restart(); // or it would not know the platform's kinds for five minutes
-    await waitForLocation(lab.east);
-    await takeBackup(lab.east, { name: 'daily-1', withinMs: 600_000 });
-    await syncNow(lab.west, 'daily-1');
-    return await work({ lab, folder, platform: [...filled.platform, ...more], services: filled.services });
-  } finally {
-    await supervisor.close('kill');
-    ports.release();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-const split = (count: number) => {
-  const knativeServices = Math.round(count * 0.4);
-  const deployments = Math.round(count * 0.1);
-  const configMaps = Math.round(count * 0.3);
-  return {
-    knativeServices,
-    deployments,
-    configMaps,
-    virtualServices: count - knativeServices - deployments - configMaps,
-  };
-};
-
-function moreOfThePlatform(count: number): readonly KubernetesObject[] {
-  const make = builderFor('platform')('v1', 'ConfigMap');
-  return Array.from({ length: Math.max(0, count) }, (_, index) =>
-    make(
-      `more-${index}`,
-      { data: { index: String(index) } },
-      SERVICE_NAMESPACES[index % SERVICE_NAMESPACES.length],
-    ),
-  );
-}
-
-/** What a person would do: everything that Velero has, then the newest manifests. */
-async function restorePlainly({ lab, folder, services }: Filled) {
-  const { api } = lab.west;
-  const startedAt = performance.now();
-  await api.create({
-    apiVersion: 'velero.io/v1',
-    kind: 'Restore',
-    metadata: { name: 'plain', namespace: 'velero' },
-    spec: { backupName: 'daily-1' },
-  });
-  const restored = await waitForRestore(lab, 'plain');
-  const restoreMs = performance.now() - startedAt;
-  const manifests = join(folder, 'manifests');
-  mkdirSync(manifests);
-  services.forEach((object, index) =>
-    writeFileSync(join(manifests, `${index}.json`), JSON.stringify(object)),
-  );
-  const flags = ['apply', '--server-side', '--force-conflicts', '-f', manifests];
-  await runCommand(lab.programs.kubectl, [...flags, '--kubeconfig', lab.west.kubeconfig('orchestrator')], {
-    timeoutMs: 600_000,
-  });
-  const applyMs = performance.now() - startedAt - restoreMs;
-  await growAndWait(lab, services);
-  return {
-    totalMs: Math.round(performance.now() - startedAt),
-    restoreMs: Math.round(restoreMs),
-    applyMs: Math.round(applyMs),
-    items: restored.items,
-    phase: restored.phase,
-    veleroPerSecond: Math.round((restored.items / restoreMs) * 1_000),
-  };
-}
-
-async function growAndWait(lab: KubernetesLab, services: readonly KubernetesObject[]): Promise<void> {
-  const pool = '/apis/lab.siteshift.test/v1/namespaces/node-pools/nodepools/workers/scale';
-  await lab.west.api.call('PATCH', pool, { spec: { replicas: NODES } }, 'application/merge-patch+json');
-  await waitForServices(lab.west, services, 300_000);
-}
-
-async function waitForRestore(lab: KubernetesLab, name: string) {
-  for (;;) {
-    const restore = await lab.west.api.get(`${VELERO_PATH}/restores/${name}`);
-    const { phase = '', progress } = (restore['status'] ?? {}) as {
-      readonly phase?: string;
-      readonly progress?: { readonly itemsRestored?: number };
-    };
-    if (/^(Completed|PartiallyFailed|Failed|FailedValidation)$/.test(phase)) {
-      return { phase, items: progress?.itemsRestored ?? 0 };
-    }
-    await sleep(250);
-  }
-}
-
-async function restoreByProduct({ lab, folder, services }: Filled) {
-  const inventory = kubernetesSchema.parse(
-    kubernetesSection(lab, { folder: join(folder, 'secrets'), nodes: NODES }),
-  );
-  const { west, east } = inventory.clusters;
-  const store = { storeName: 'manifests', store: inventory.manifestStores['manifests'] };
-  const target = { clusterName: 'west', cluster: west };
-  await step('captureManifests', 0, {
-    clusterName: 'east',
-    cluster: east,
-    ...store,
-    domain: 'bench',
-    services: inventory.services,
-  });
-  await installDefinitions(lab);
-
-  const startedAt = performance.now();
-  const [scaled, restored] = await Promise.all([
-    step('scaleOutNodes', 2, { ...target, poolName: 'workers', pool: west?.nodePools['workers'] }),
-    step('restoreBackup', 2, {
-      ...target,
-      locationName: 'backups',
-      location: { ...inventory.backupLocations['backups'], minimumItems: 1 },
-      serviceSelector: { label: TIER_LABEL, value: 'service' },
-      direct: true,
-      timeoutMs: 600_000,
-      stuckMs: 120_000,
-      attempts: 3,
-    }),
-  ]);
-  const applied = await step('applyManifests', 2, {
-    ...target,
-    ...store,
-    services: [],
-    readyTimeoutMs: 300_000,
-    onConflict: 'report',
-    without: [],
-  });
-  const wallMs = performance.now() - startedAt;
-  await waitForServices(lab.west, services, 1_000); // the lab's own eye
-  const msOf = ({ stepMs }: StepRun) => stepMs[0] ?? 0;
-  const first = msOf(scaled) > msOf(restored) ? 'scaleOutNodes' : 'restoreBackup';
-  const joinedMs = Math.max(msOf(scaled), msOf(restored));
-  const of = ({ wallMs, stepMs, outcome }: StepRun) => ({
-    wallMs: Math.round(wallMs),
-    stepMs: stepMs[0],
-    ...outcome.durationsMs,
-  });
-  return {
-    totalMs: Math.round(joinedMs + msOf(applied)),
-    wallMs: Math.round(wallMs),
-    scaleOutNodes: of(scaled),
-    restoreBackup: { ...of(restored), details: restored.outcome.details },
-    applyManifests: of(applied),
-    criticalPath: [`${first} ${Math.round(joinedMs)} ms`, `applyManifests ${Math.round(msOf(applied))} ms`],
-  };
-}
-
-/** What readiness asks for long before the emergency: the standby has every definition that the primary has. */
-async function installDefinitions({ east, west }: KubernetesLab): Promise<void> {
-  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-  const present = new Set((await west.api.list(path)).map(({ metadata }) => metadata.name));
-  for (const { metadata, spec } of await east.api.list(path)) {
-    if (present.has(metadata.name)) continue;
-    const { name, labels } = metadata;
-    await west.api.create({
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      metadata: { name, ...(labels === undefined ? {} : { labels }) },
-      spec,
-    });
-  }
-}
-
-async function step(kind: string, epoch: number, parameters: unknown): Promise<StepRun> {
-  const run = await runStepProcess({
-    kind,
-    parameters: JSON.parse(JSON.stringify(parameters)) as Json,
-    epoch,
-  });
-  if (run.outcome.status === 'done' || run.outcome.status === 'already') return run;
-  throw new Error(`${kind}: expected done, seen ${run.outcome.status}: ${run.outcome.summary}`);
 }
