@@ -58,10 +58,23 @@ export async function measureBareLoop(cluster: BareCluster, count: number, numbe
 }
 
 export async function applyBare(cluster: BareCluster, set: ServiceSet): Promise<Passes> {
+  const loop = await bareLoop(cluster, set);
+  const passes = await twice(set.objects.length, loop.patchAll);
+  await loop.close();
+  return passes;
+}
+
+export async function applyOnce(cluster: BareCluster, set: ServiceSet): Promise<void> {
+  const loop = await bareLoop(cluster, set);
+  await loop.patchAll();
+  await loop.close();
+}
+
+async function bareLoop(cluster: BareCluster, { objects }: ServiceSet) {
   const agent = agentFor(cluster);
-  const paths = await Promise.all(set.objects.map((object) => cluster.api.pathOf(object)));
-  const passes = await twice(set.objects.length, async () => {
-    const queue = set.objects.entries();
+  const paths = await Promise.all(objects.map((object) => cluster.api.pathOf(object)));
+  const patchAll = async () => {
+    const queue = objects.entries();
     const lane = async () => {
       for (const [index, object] of queue) {
         const { statusCode, body } = await request(`${cluster.server}${paths[index]}?fieldManager=bare`, {
@@ -75,9 +88,8 @@ export async function applyBare(cluster: BareCluster, set: ServiceSet): Promise<
       }
     };
     await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
-  });
-  await agent.close();
-  return passes;
+  };
+  return { patchAll, close: () => agent.close() };
 }
 
 function agentFor(cluster: BareCluster): Agent {
