@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Operation } from '../../domain/operation.ts';
 import type { ConfigCenter } from '../../domain/schema/inventory.ts';
-import type { PushDatasourceParameters } from '../../domain/step-parameters.ts';
-import type { StepInput, StepOutcome } from '../../domain/step.ts';
-import { asRoot, type Accounts, type DatabaseServer } from '../engines/database-server.ts';
+import type { StepOutcome } from '../../domain/step.ts';
+import { asRoot, type DatabaseServer } from '../engines/database-server.ts';
 import { obtainEtcd, startEtcd } from '../engines/etcd.ts';
 import { obtainMariadb, startMariadb } from '../engines/mariadb.ts';
 import { obtainNacos, startNacos } from '../engines/nacos.ts';
@@ -17,6 +13,7 @@ import type { Supervised, Supervisor } from '../process/supervise.ts';
 import { startCollectors } from '../sites/start-apps.ts';
 import { repositoryFile } from '../sites/start-worker.ts';
 import type { AppliedEvent, ConsumersTask } from './push-consumers.ts';
+import { accounts, environment, pushParameters, runPush } from './push-step.ts';
 
 export interface RigOptions {
   readonly supervisor: Supervisor;
@@ -29,20 +26,8 @@ export interface RigOptions {
   readonly say: (line: string) => void;
 }
 
-const accounts: Accounts = {
-  admin: { user: 'siteshift', password: 'bench-admin' },
-  replication: { user: 'replica', password: 'bench-replica' },
-  application: { user: 'app', password: 'bench-app' },
-};
 /** Followers open their connection to the next primary within this time. */
 const warmMs = 2_500;
-
-/** For every process of the bench; the documents and the parameters only name them. */
-export const environment = {
-  BENCH_ADMIN: accounts.admin.password,
-  BENCH_REPLICA: accounts.replication.password,
-  BENCH_APP: accounts.application.password,
-};
 
 /** Two servers that take turns as the primary: each round, every consumer really changes over. */
 export async function startPrimaries(options: RigOptions): Promise<ReadonlyMap<string, DatabaseServer>> {
@@ -158,7 +143,7 @@ export async function startRig(
       const [from, to] = epoch % 2 === 0 ? (['east', 'west'] as const) : (['west', 'east'] as const);
       await turn(servers, from, to);
       const used = options.useCollectors ? collectors : [];
-      const parameters = parametersOf(center, key, servers, used, from, to);
+      const parameters = pushParameters(center, key, servers, used, from, to);
       const outcome = await runPush(parameters, epoch);
       // Late ones count up to 3 s; the standbys are open again after that.
       await sleep(warmMs + 1_500);
@@ -179,67 +164,6 @@ async function turn(servers: ReadonlyMap<string, DatabaseServer>, from: string, 
     const server = servers.get(site);
     if (server !== undefined) await asRoot(server, (root) => root.query(`SET GLOBAL read_only = ${closed}`));
   }
-}
-
-function parametersOf(
-  center: ConfigCenter,
-  key: string,
-  servers: ReadonlyMap<string, DatabaseServer>,
-  collectors: readonly { readonly site: string; readonly url: string }[],
-  fromSite: string,
-  toSite: string,
-): PushDatasourceParameters {
-  const node = ([site, { host, port }]: [string, DatabaseServer]) =>
-    [`${site}-1`, { site, host, port, neverPromote: false }] as const;
-  return {
-    name: 'orders',
-    datasource: {
-      database: 'orders',
-      schema: 'shop',
-      user: accounts.application.user,
-      password: 'env:BENCH_APP',
-      publishTo: [{ center: 'center', key, group: 'DEFAULT_GROUP' }],
-      canary: 0, // publish to applied is measured; a canary comes before it
-      ackTimeoutMs: 10_000,
-    },
-    cluster: {
-      engine: 'mariadb',
-      durability: 'async',
-      ackers: 1,
-      nodes: Object.fromEntries([...servers].map(node)),
-      admin: { user: accounts.admin.user, password: 'env:BENCH_ADMIN' },
-      replication: { user: accounts.replication.user, password: 'env:BENCH_REPLICA' },
-      journalSchema: 'siteshift',
-      clearSessions: 'kill',
-      freezeTimeoutMs: 5_000,
-      catchUpTimeoutMs: 60_000,
-      maxLagTransactions: 0,
-    },
-    centers: { center },
-    collectors: Object.fromEntries(collectors.map(({ site, url }) => [site, { site, url }])),
-    fromSite,
-    toSite,
-  };
-}
-
-/** The product's own step, as a process of its own: `node worker/run-step.ts pushDatasource`. */
-async function runPush(parameters: PushDatasourceParameters, epoch: number): Promise<StepOutcome> {
-  const operation: Operation = { id: `bench/${epoch}`, domain: 'bench', epoch, reason: 'bench', by: 'bench' };
-  const input: StepInput<PushDatasourceParameters> = {
-    operation,
-    step: 'push',
-    mode: 'apply',
-    style: 'graceful',
-    parameters,
-  };
-  const child = spawn(process.execPath, [repositoryFile('worker/run-step.ts'), 'pushDatasource'], {
-    env: { ...process.env, ...environment },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  child.stdin.end(JSON.stringify(input));
-  const [printed, complaints] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  if (printed === '') throw new Error(`pushDatasource gave no outcome: ${complaints.slice(0, 500)}`);
-  return JSON.parse(printed) as StepOutcome;
 }
 
 /** All of them must be there before the first round: who comes later is not waited for. */
