@@ -2,21 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Json } from '../../domain/json.ts';
-import { kubernetesSchema, type KubernetesCluster } from '../../domain/schema/kubernetes.ts';
-import {
-  applyOnce,
-  describe,
-  IN_FLIGHT,
-  measureBareLoop,
-  measureKubectl,
-  pass,
-  round,
-  type Passes,
-} from './apply-sides.ts';
+import { measureProduct } from './apply-product.ts';
+import { describe, IN_FLIGHT, measureBareLoop, measureKubectl, round, type Passes } from './apply-sides.ts';
 import { startBareCluster, type BareCluster } from './bare-cluster.ts';
-import { emptySet, makeNamespaces, serviceSet, type ServiceSet } from './service-set.ts';
-import { runStepProcess, type StepRun } from './step-process.ts';
+import { withOthersShare } from './others-share.ts';
 
 const goals = {
   firstOverKubectl: 2.5,
@@ -51,21 +40,8 @@ export async function run(args: string[]): Promise<void> {
   try {
     await cluster.controllerManager.stop(); // its quota and garbage controllers would watch each object go by
     const rounds: Round[] = [];
-    for (let round = 1; round <= Number(values.rounds); round += 1) {
-      const inRound = { folder, round };
-      const sides = {
-        kubectl: () => measureKubectl(cluster, count, inRound),
-        bareLoop: () => measureBareLoop(cluster, count, round),
-        siteshift: () => measureProduct(cluster, count, folder, 10 * round),
-      };
-      const names = ['kubectl', 'bareLoop', 'siteshift'] as const;
-      const taken: Partial<Record<keyof Round, Passes>> = {};
-      // Each round begins with another side: the cluster fills up and the machine drifts, for nobody's good.
-      for (const name of [...names.slice((round - 1) % 3), ...names.slice(0, (round - 1) % 3)]) {
-        taken[name] = await sides[name]();
-        say(`${name}: ${describe(taken[name])}`);
-      }
-      rounds.push(taken as Round);
+    for (let number = 1; number <= Number(values.rounds); number += 1) {
+      rounds.push(await measureRound(cluster, { count, folder, round: number }, say));
     }
     const sizes = values.also.split(',').filter(Boolean).map(Number);
     const scaling = await measureScaling(cluster, sizes, folder, say);
@@ -133,105 +109,45 @@ function ratiosOf(rounds: readonly Round[]) {
   };
 }
 
+type Side = 'kubectl' | 'bareLoop' | 'siteshift';
 interface Round {
   readonly kubectl: Passes;
   readonly bareLoop: Passes;
   readonly siteshift: Awaited<ReturnType<typeof measureProduct>>;
+  /** Of the processors, while the side was measured. */
+  readonly othersShare: Readonly<Partial<Record<Side, number>>>;
+}
+
+/** Each round begins with another side: the cluster fills up and the machine drifts, for nobody's good. */
+async function measureRound(
+  cluster: BareCluster,
+  { count, folder, round }: { readonly count: number; readonly folder: string; readonly round: number },
+  say: (line: string) => void,
+): Promise<Round> {
+  const pids = [cluster.apiserver.pid, cluster.etcd.pid];
+  const taken: { -readonly [Name in Side]?: Round[Name] } = {};
+  const othersShare: Partial<Record<Side, number>> = {};
+  const watched = async <Result extends Passes>(side: Side, work: () => Promise<Result>): Promise<Result> => {
+    const { result, othersShare: share } = await withOthersShare(pids, work);
+    othersShare[side] = share;
+    say(`${side}: ${describe(result)}, others ${Math.round(100 * share)} % of the processors`);
+    return result;
+  };
+  const sides = [
+    async () =>
+      (taken.kubectl = await watched('kubectl', () => measureKubectl(cluster, count, { folder, round }))),
+    async () => (taken.bareLoop = await watched('bareLoop', () => measureBareLoop(cluster, count, round))),
+    async () =>
+      (taken.siteshift = await watched('siteshift', () =>
+        measureProduct(cluster, count, folder, 10 * round),
+      )),
+  ];
+  const first = (round - 1) % sides.length;
+  for (const side of [...sides.slice(first), ...sides.slice(0, first)]) await side();
+  return { ...(taken as Required<typeof taken>), othersShare };
 }
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return round(sorted[Math.floor(sorted.length / 2)] ?? 0);
-}
-
-/** Objects that the process of a first apply has brought onto the cluster before: a worker runs all the time. */
-const WARM_UP = 500;
-
-async function measureProduct(cluster: BareCluster, count: number, folder: string, epoch: number) {
-  const lost = await loseSet(cluster, serviceSet(`set${epoch}`, count), join(folder, `store-${epoch}`));
-  const warmUp = await loseSet(
-    cluster,
-    serviceSet(`warm${epoch}`, WARM_UP),
-    join(folder, `store-warm-${epoch}`),
-  );
-  const step = { kind: 'applyManifests', parameters: lost.parameters, epoch, style: 'forced' as const };
-  const first = await runStepProcess({ ...step, warmUp: warmUp.parameters });
-  assertStatus(first, 'done', 'first apply');
-  const { durationsMs } = first.outcome;
-  await markReady(cluster, lost.set);
-  const again = await runStepProcess({ ...step, times: 3 });
-  assertStatus(again, 'already', 'second apply');
-  const writing = sumOf(durationsMs, 'Apply');
-  const waiting = sumOf(durationsMs, 'Ready') - writing;
-  return {
-    first: pass(count, (first.stepMs[0] ?? 0) - waiting),
-    again: pass(count, Math.max(...again.stepMs.slice(1))),
-    /** The same in a process that has just started. */
-    againCold: pass(count, again.stepMs[0] ?? 0),
-    /** Of the first: only the stages, without reading the store and without the look before and after. */
-    writing: pass(count, writing),
-    wallMs: { first: Math.round(first.wallMs), again: Math.round(again.wallMs) },
-    busyAnswers: first.outcome.evidence[0]?.value ?? 0,
-    memoryMb: Math.round(Math.max(first.memoryMb, again.memoryMb)),
-  };
-}
-
-/** The product captures the set from the cluster, then its objects are removed: what brings them back. */
-async function loseSet(cluster: BareCluster, set: ServiceSet, path: string) {
-  await makeNamespaces(cluster.api, set);
-  await applyOnce(cluster, set);
-  const target = {
-    clusterName: 'bench',
-    cluster: inventoryEntry(cluster),
-    storeName: 'bench',
-    store: { kind: 'folder', path },
-  };
-  const { services } = kubernetesSchema.parse({ services: { namespaces: [`${set.prefix}-*`] } });
-  const capture = plain({ ...target, domain: 'bench', services });
-  const captured = await runStepProcess({ kind: 'captureManifests', parameters: capture, epoch: 0 });
-  assertStatus(captured, 'done', 'capture');
-  await emptySet(cluster.api, set);
-  const rest = { services: [], readyTimeoutMs: 1, onConflict: 'report', without: [] };
-  return { set, parameters: plain({ ...target, ...rest }) };
-}
-
-const plain = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
-
-const sumOf = (durationsMs: Readonly<Record<string, number>>, suffix: string): number =>
-  Object.entries(durationsMs)
-    .filter(([name]) => name.endsWith(suffix))
-    .reduce((sum, [, ms]) => sum + ms, 0);
-
-/** What Knative would say a moment later; without it the second apply would find its services unready. */
-async function markReady(cluster: BareCluster, { objects }: ServiceSet): Promise<void> {
-  const status = {
-    observedGeneration: 1,
-    latestCreatedRevisionName: 'one',
-    latestReadyRevisionName: 'one',
-    conditions: [{ type: 'Ready', status: 'True' }],
-  };
-  const services = objects.filter(({ kind }) => kind === 'Service').values();
-  const lane = async () => {
-    for (const service of services) {
-      const path = `${await cluster.api.pathOf(service)}/status`;
-      await cluster.api.call('PATCH', path, { status }, 'application/merge-patch+json');
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, lane));
-}
-
-function assertStatus({ outcome }: StepRun, expected: string, what: string): void {
-  if (outcome.status === expected) return;
-  throw new Error(`${what}: expected ${expected}, seen ${outcome.status}: ${outcome.summary}`);
-}
-
-function inventoryEntry(cluster: BareCluster): KubernetesCluster {
-  const entry = {
-    site: 'bench',
-    kubeconfig: `file:${cluster.kubeconfig('orchestrator')}`,
-    inFlight: IN_FLIGHT,
-  };
-  const parsed = kubernetesSchema.parse({ clusters: { bench: entry } }).clusters['bench'];
-  if (parsed === undefined) throw new Error('the schema dropped the cluster');
-  return parsed;
 }
