@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { observeCluster } from '../../activities/observe-databases.ts';
+import { pointName } from '../../domain/promotion/points.ts';
 import { promote, startTestCluster, stepInput, stepTools, type TestCluster } from './test-cluster.ts';
 import { startWriters, watchWritable } from './writers.ts';
 
@@ -65,6 +66,28 @@ for (const engine of ['mariadb', 'mysql'] as const) {
       expect(await writers.missingOn(promoted === 'west-1' ? 'west-2' : 'west-1')).toEqual([]);
       expect(watch.twice).toEqual([]);
       expect((await promote(forced(20))).status).toBe('already');
+    });
+
+    it('goes on with the standby that had made the journal and written nothing into it', async () => {
+      cluster = await startTestCluster(engine, 'semisync');
+      await kill('east-1');
+      const lost = new AbortController(); // its sessions end, and nothing is taken back
+      const ended = promote(forced(20), {
+        signal: lost.signal,
+        reached: async (point) => {
+          if (point !== pointName('before-write-journal')) return;
+          lost.abort();
+          throw new Error('ended here for good');
+        },
+      });
+      await expect(ended).rejects.toThrow(/ended here for good|session has been ended|interrupted while/);
+      const { journalSchema } = cluster.cluster;
+      // A transaction of west-1's own: nobody received it, so nobody's applier will ever come to it.
+      await cluster.sql('west-1', `CREATE DATABASE IF NOT EXISTS ${journalSchema}`, 'root');
+      const outcome = await promote(forced(20));
+      // Nobody is out because of something that was waited for in vain.
+      expect(outcome).toMatchObject({ status: 'done', details: [] });
+      expect(promotedIn(outcome.summary)).toBe('west-1');
     });
 
     it('waits for appliers that are blocked, and loses nothing of what is only in their relay logs', async () => {
