@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { observeCluster } from '../../activities/observe-databases.ts';
-import { pointName } from '../../domain/promotion/points.ts';
 import type { Inventory } from '../../domain/schema/inventory.ts';
 import { selectDatabases } from '../../domain/select-databases.ts';
 import type { StepInput } from '../../domain/step.ts';
 import type { PromoteDatabaseParameters } from '../../domain/step-parameters.ts';
 import { attachReplica } from '../../lab/engines/topology.ts';
-import { promote, startTestCluster, stepInput, stepTools, type TestCluster } from './test-cluster.ts';
+import {
+  endPromotionAt,
+  promote,
+  startTestCluster,
+  stepInput,
+  stepTools,
+  type TestCluster,
+} from './test-cluster.ts';
 import { startWriters, watchWritable, type Writers } from './writers.ts';
 
 /** Where the first operation ends for good: nobody ever runs it again, as when its workflow is terminated. */
@@ -55,19 +61,8 @@ for (const engine of ['mariadb', 'mysql'] as const) {
 
     async function endAt(point: string, style: 'graceful' | 'forced'): Promise<void> {
       const [from, to] = sites();
-      const lost = new AbortController(); // its sessions end, and nothing is taken back
-      const input = stepInput(cluster.parameters({ primary, fromSite: from, toSite: to }), (epoch += 2), {
-        style,
-      });
-      const ended = promote(input, {
-        signal: lost.signal,
-        reached: async (seen) => {
-          if (seen !== pointName(point)) return;
-          lost.abort();
-          throw new Error('ended here for good');
-        },
-      });
-      await expect(ended).rejects.toThrow(/ended here for good|session has been ended|interrupted while/);
+      const parameters = cluster.parameters({ primary, fromSite: from, toSite: to });
+      await endPromotionAt(point, stepInput(parameters, (epoch += 2), { style }));
     }
 
     const finished = async (input: StepInput<PromoteDatabaseParameters>, left: number): Promise<string> => {

@@ -7,6 +7,7 @@ import { runStep } from '../../activities/define-step.ts';
 import { promoteDatabase } from '../../activities/promote-database.ts';
 import { resolveSecret } from '../../activities/secrets.ts';
 import type { StepTools } from '../../activities/tools.ts';
+import { pointName } from '../../domain/promotion/points.ts';
 import { inventorySchema, type DatabaseCluster } from '../../domain/schema/inventory.ts';
 import type { StepInput, StepOutcome } from '../../domain/step.ts';
 import type { PromoteDatabaseParameters } from '../../domain/step-parameters.ts';
@@ -150,6 +151,30 @@ export const promote = (
   input: StepInput<PromoteDatabaseParameters>,
   tools: Partial<StepTools> = {},
 ): Promise<StepOutcome> => runStep(promoteDatabase, input, stepTools(tools));
+
+/**
+ * A promotion that ends at a point for good, as when its workflow is terminated: its sessions are gone, so that nothing
+ * is taken back. In which words it ends depends on who notices first.
+ */
+export async function endPromotionAt(
+  point: string,
+  input: StepInput<PromoteDatabaseParameters>,
+): Promise<void> {
+  const lost = new AbortController();
+  const ended = promote(input, {
+    signal: lost.signal,
+    reached: async (seen) => {
+      if (seen !== pointName(point)) return;
+      lost.abort();
+      throw new Error('ended here for good');
+    },
+  });
+  const how = await ended.then(
+    ({ status, summary }) => `${status}, ${summary}`,
+    (error: unknown) => (lost.signal.aborted ? undefined : String(error)),
+  );
+  if (how !== undefined) throw new Error(`expected the promotion to be ended at ${point}, saw: ${how}`);
+}
 
 /** From here on the west is left for the east. */
 export const backParameters = (cluster: TestCluster, primary: string): PromoteDatabaseParameters =>
