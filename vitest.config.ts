@@ -1,10 +1,32 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** They take minutes and must not be the last ones, with nothing left to run beside them. In the order of their start. */
+const longest = [
+  'worker-killed-before-and-after-every-step',
+  'promote-killed-at-every-statement',
+  'cluster-taken-over-killed',
+  'kubernetes/site',
+  'kubernetes-lab/kubernetes-lab',
+  'kubernetes/killed',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return found === -1 ? longest.length : found;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 // Three cost levels. SITESHIFT_TEST_LEVEL (unit | engines | scenarios) stops after that level; default: all.
 const shared = { pool: 'forks' as const, globals: false, testTimeout: 120_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
