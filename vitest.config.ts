@@ -52,7 +52,7 @@ export default defineConfig({
           include: ['test/scenarios/**/*.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 600_000,
-          // One at a time: each is two whole sites under load. Side by side they saved a fifth of the time, and starved.
+          // One at a time: each is two whole sites under load, which take both processors by themselves.
           fileParallelism: false,
         },
       },

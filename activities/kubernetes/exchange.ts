@@ -9,7 +9,7 @@ export interface Answer {
 
 /**
  * One request and its whole answer. Below undici's `request`, which makes a stream of each answer: thousands of small
- * writes share their processors with the API server on a small machine, and that costs a third of what we need for one.
+ * writes share their processors with the API server on a small machine, and a stream for each is no small part of ours.
  * @throws what undici says of the connection; after `signal` its reason, while the request is given up behind it
  */
 export function exchange(
