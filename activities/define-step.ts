@@ -35,6 +35,8 @@ export interface Applied {
 
 export interface Verified<Observed> {
   readonly ok: boolean;
+  /** Not so yet, but bound to become so without anybody's doing, e.g. a proxy that is just being reloaded. */
+  readonly isComing?: boolean;
   readonly observed: Observed;
   /** The sentence of the outcome when ok, otherwise what was expected and what was seen. */
   readonly summary: string;
@@ -50,7 +52,7 @@ export type Attempt<Parameters, Read> = StepInput<Parameters> & { readonly read:
 export interface StepKind<Parameters, Observed extends Json, Read = undefined> {
   /** One name everywhere: `uses:` in YAML, activity type in the UI, exported function. */
   readonly kind: string;
-  /** How long `decide` may answer wait before the step gives up and parks; default 60 s. */
+  /** How long `decide` may answer wait, and `verify` that it is coming, before the step parks; default 60 s. */
   readonly waitMs?: number;
   /** What an attempt works with from its beginning to its end, however much of it changes meanwhile: `input.read`. */
   read?(input: StepInput<Parameters>, tools: StepTools): Promise<Read>;
@@ -95,13 +97,15 @@ export async function runStep<Parameters, Observed extends Json, Read>(
   }
 }
 
+const waitMsOf = ({ waitMs = 60_000 }: { readonly waitMs?: number }): number => waitMs;
+
 /** Looks again while the answer is wait; a precheck looks once. */
 async function decideWhenReady<Parameters, Observed extends Json, Read>(
   step: StepKind<Parameters, Observed, Read>,
   input: Attempt<Parameters, Read>,
   tools: StepTools,
 ): Promise<{ before: Observed; decision: Decision }> {
-  const deadline = tools.now() + (step.waitMs ?? 60_000);
+  const deadline = tools.now() + waitMsOf(step);
   for (;;) {
     const before = await step.observe(input, tools);
     const decision = step.decide(before, input);
@@ -109,6 +113,22 @@ async function decideWhenReady<Parameters, Observed extends Json, Read>(
       return { before, decision };
     tools.heartbeat(decision.for);
     await tools.sleep(500);
+  }
+}
+
+/** Looks again while what is missing is coming: one bad moment is no reason to wake a person. */
+async function verifyWhenReady<Parameters, Observed extends Json, Read>(
+  step: StepKind<Parameters, Observed, Read>,
+  input: Attempt<Parameters, Read>,
+  tools: StepTools,
+  applied: Applied,
+): Promise<Verified<Observed>> {
+  const deadline = tools.now() + waitMsOf(step);
+  for (;;) {
+    const verified = await step.verify(input, tools, applied);
+    if (verified.ok || verified.isComing !== true || tools.now() >= deadline) return verified;
+    tools.heartbeat(verified.summary);
+    await tools.sleep(100);
   }
 }
 
@@ -148,7 +168,7 @@ async function decideAndApply<Parameters, Observed extends Json, Read>(
   const applied = await step.apply(input, before, tools);
   await tools.reached(`${step.kind}:after-apply`);
   const appliedMs = tools.now() - startedAt;
-  const verified = await step.verify(input, tools, applied);
+  const verified = await verifyWhenReady(step, input, tools, applied);
   return outcome(verified.ok ? 'done' : 'failed', verified.summary, {
     before,
     after: verified.observed,

@@ -46,7 +46,7 @@ export async function drainWrites(
   };
 }
 
-/** The last count seen, 0 as soon as it is 0 once; undefined where nobody answers. */
+/** The last count seen, 0 as soon as it is 0 once; undefined where nobody gives one in all that time. */
 async function drainOne(
   gateway: GatewayClient,
   unit: string,
@@ -54,19 +54,24 @@ async function drainOne(
   tools: StepTools,
 ): Promise<number | undefined> {
   const until = performance.now() + drainMs;
-  let fewest = Infinity;
+  let fewest: number | undefined;
   let fellAt = performance.now();
   for (;;) {
-    let writes: number;
-    try {
-      writes = await gateway.earlierWritesInFlight(unit);
-    } catch (error) {
-      if (error instanceof GatewaySilent || error instanceof GatewayRejected) return undefined;
-      throw error;
-    }
+    const writes = await countAt(gateway, unit);
     const now = performance.now();
-    if (writes < fewest) [fewest, fellAt] = [writes, now];
-    if (writes === 0 || now >= until || now - fellAt >= standsStillMs) return writes;
+    if (writes !== undefined && (fewest === undefined || writes < fewest)) [fewest, fellAt] = [writes, now];
+    if (fewest === 0 || now >= until) return fewest;
+    if (fewest !== undefined && now - fellAt >= standsStillMs) return fewest;
     await tools.sleep(lookEveryMs);
+  }
+}
+
+/** undefined where it cannot tell: its proxy may be reloading just now. */
+async function countAt(gateway: GatewayClient, unit: string): Promise<number | undefined> {
+  try {
+    return await gateway.earlierWritesInFlight(unit);
+  } catch (error) {
+    if (error instanceof GatewaySilent || error instanceof GatewayRejected) return undefined;
+    throw error;
   }
 }

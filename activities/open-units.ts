@@ -1,4 +1,3 @@
-import { claimOf } from '../domain/gateway-decisions.ts';
 import { decideOpen, planFence } from '../domain/move-decisions.ts';
 import { answering, movedRanges, type ObservedGateways } from '../domain/observed-gateways.ts';
 import { openEpoch } from '../domain/operation.ts';
@@ -49,13 +48,12 @@ export const openUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
     withGateways(input.parameters, tools, async (gateways) => {
       const { operation, parameters } = input;
       const observed = await observeGateways(gateways, operation);
-      const there = answering(observed).filter(
+      const accepting = answering(observed).filter(
+        ({ accepted }) => accepted.operation === operation.id && accepted.epoch === openEpoch(operation),
+      );
+      const there = accepting.filter(
         ({ accepted, workers }) =>
-          accepted.operation === operation.id &&
-          claimOf(accepted.epoch) === operation.epoch &&
-          accepted.epoch === openEpoch(operation) &&
-          workers.length > 0 &&
-          workers.every((worker) => worker.digest === accepted.digest),
+          workers.length > 0 && workers.every((worker) => worker.digest === accepted.digest),
       );
       const moved = movedRanges(parameters.current, parameters.wanted);
       const count = Object.keys(parameters.gateways).length;
@@ -68,6 +66,7 @@ export const openUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
       ];
       return {
         ok: there.length > 0,
+        isComing: accepting.length > 0,
         observed,
         summary:
           there.length > 0

@@ -142,6 +142,52 @@ test('reloads in the middle of a move lose neither the fence nor the opening', a
   expect(strayWrites(layer)).toEqual([]);
 });
 
+/** While the master starts itself anew, nobody listens on its socket. */
+async function reloadUntilDeaf(gateway: LabGateway): Promise<void> {
+  reloadHaproxy(gateway.haproxy);
+  const deadline = performance.now() + 5_000;
+  for (;;) {
+    const isDeaf = await askHaproxy(gateway.masterSocket, 'show version').then(
+      () => false,
+      () => true,
+    );
+    if (isDeaf) return;
+    if (performance.now() > deadline) throw new Error(`${gateway.name}: its master answered all the time`);
+  }
+}
+
+test('proxies that are reloading just when a step looks back are waited for', async () => {
+  const { layer, g1, g2, g3 } = await started();
+  const reloaded: string[] = [];
+  const move = await startMove(layer, 'run-1', 'west', undefined, async (point) => {
+    if (!point.endsWith(':after-apply') || point.startsWith('claim')) return;
+    await Promise.all([g1, g2, g3].map(reloadUntilDeaf));
+    reloaded.push(point);
+  });
+  expect(await move.fence()).toMatchObject({
+    status: 'done',
+    summary: expect.stringMatching(/^buckets 0-59 fenced at epoch 2 on 3 gateways/) as string,
+  });
+  expect(await move.open()).toMatchObject({ status: 'done' });
+  expect(reloaded).toEqual(['fenceUnits:after-apply', 'openUnits:after-apply']);
+  for (const gateway of [g1, g2, g3])
+    await askUntil(gateway, 'POST', movedUser, ({ status }) => status === 200);
+  expect(strayWrites(layer)).toEqual([]);
+});
+
+test('a proxy that dies after it has acknowledged the fence counts as fenced once its lease has run out', async () => {
+  const { layer, g3 } = await started();
+  const move = await startMove(layer, 'run-1', 'west', undefined, async (point) => {
+    if (point !== 'fenceUnits:after-apply') return;
+    g3.haproxy.kill();
+    await g3.haproxy.gone();
+  });
+  expect(await move.fence()).toMatchObject({
+    status: 'done',
+    summary: expect.stringMatching(/, gw-3: its lease has run out/) as string,
+  });
+});
+
 test('a removed map file and a table changed by hand are put right', async () => {
   const { g1 } = await started();
   const before = readFileSync(g1.unitsMap, 'utf8');

@@ -26,15 +26,16 @@ export const tableAt = (unit: string, buckets = 100): RoutingTable =>
     state: 'open',
   }));
 
-/** Claims; the plan starts from what the gateways enforce now. */
+/** Claims; the plan starts from what the gateways enforce now. @param reached lets a test act at a named point */
 export async function startMove(
   layer: AccessLayer,
   id: string,
   to: string,
   overrides?: Overrides,
+  reached?: (point: string) => Promise<void>,
 ): Promise<Move> {
   const gateways = gatewayParameters(layer.gateways, layer.leaseMs, layer.buckets);
-  const tools = stepTools();
+  const tools = stepTools(reached);
   const { routing, gaps } = await observeRouting(gateways, tools);
   if (routing === undefined) throw new Error(`nothing observed: ${gaps.join('; ')}`);
   const more = overrides === undefined ? {} : { overrides };
