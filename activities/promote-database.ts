@@ -6,7 +6,6 @@ import type { StepInput } from '../domain/step.ts';
 import type { PromoteDatabaseParameters } from '../domain/step-parameters.ts';
 import {
   compareWith,
-  lockNodes,
   observeNodes,
   openSessions,
   type ClusterSessions,
@@ -16,6 +15,7 @@ import { demoteOldPrimary } from './databases/demote.ts';
 import { listDisabledEvents } from './databases/events.ts';
 import { promoteForced } from './databases/forced.ts';
 import { promoteGracefully } from './databases/graceful.ts';
+import { lockNodes } from './databases/lock-nodes.ts';
 import { isFrozenByOther, openAgain } from './databases/open-again.ts';
 import { at, type Promotion } from './databases/promotion.ts';
 import { finishOpening } from './databases/take-over.ts';
@@ -94,7 +94,9 @@ async function underLock<Result>(
     const found = { evidence: [], details: [], leftToDo: [], durationsMs: {} };
     const promotion = { input, tools, sessions, replicationPassword, ...found };
     const dispensable = input.style === 'forced' ? primary : undefined;
-    await at(promotion, 'lock', () => lockNodes(sessions, database, tools, dispensable));
+    await at(promotion, 'lock', () =>
+      lockNodes(sessions, { database, operation: input.operation.id }, tools, dispensable),
+    );
     const inspect = input.mode !== 'undo' && input.style === 'graceful';
     const observed = await observePromotion(sessions, input, inspect);
     return await work({ ...promotion, observed });

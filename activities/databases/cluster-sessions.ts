@@ -1,14 +1,7 @@
 import { isReached, type NodeFacts } from '../../domain/promotion/facts.ts';
 import type { DatabaseCluster } from '../../domain/schema/inventory.ts';
 import type { StepTools } from '../tools.ts';
-import {
-  connectTo,
-  connectTimeoutsMs,
-  DatabaseError,
-  firstRow,
-  textCell,
-  type DatabaseConnection,
-} from './connection.ts';
+import { connectTo, connectTimeoutsMs, DatabaseError, type DatabaseConnection } from './connection.ts';
 import type { DatabaseDriver } from './driver.ts';
 import { readJournal } from './journal.ts';
 import { mariadbDriver } from './mariadb.ts';
@@ -109,50 +102,4 @@ export async function compareWith(
     compared[name] = { behind: behind.missingCount, errant };
   }
   return compared;
-}
-
-/**
- * At most one orchestrator at a time works on a cluster: a lock on every node that answers, held by the very session
- * that sends the statements, so that it ends exactly when no statement can come any more. Always in the same order.
- * @param dispensable a node that an emergency goes on without: a session of an earlier attempt may hang there in a commit
- * that nobody acknowledges. Another orchestrator that is at work holds the locks of the other nodes, too.
- */
-export async function lockNodes(
-  sessions: ClusterSessions,
-  database: string,
-  tools: StepTools,
-  dispensable?: string,
-): Promise<void> {
-  const name = `siteshift/${database}`.slice(0, 64);
-  const deadline = tools.now() + 20_000;
-  // When a worker's machine is lost, its servers do not hear of it: they give the lock free after this silence.
-  const silenceSeconds = Math.ceil(sessions.cluster.catchUpTimeoutMs / 1_000) + 60;
-  const nodes = [...sessions.reached].sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [node, connection] of nodes) {
-    await connection.query(`SET SESSION wait_timeout = ${silenceSeconds}`);
-    const until = node === dispensable ? tools.now() + 3_000 : deadline;
-    const holder = await lockNode(connection, name, until, tools);
-    if (holder === undefined) continue;
-    const held = `the lock ${name} is held by session ${holder} of another attempt or orchestrator`;
-    if (node !== dispensable) throw new Error(`${node}: ${held}, for more than 20 s`);
-    sessions.forsake(node, `${node}: ${held}, which does not end`);
-  }
-}
-
-/** @returns undefined when locked, otherwise the session that holds it */
-async function lockNode(
-  connection: DatabaseConnection,
-  name: string,
-  until: number,
-  tools: StepTools,
-): Promise<string | undefined> {
-  for (;;) {
-    const row = await firstRow(connection, 'SELECT GET_LOCK(?, 1) AS locked, IS_USED_LOCK(?) AS holder', [
-      name,
-      name,
-    ]);
-    if (textCell(row, 'locked') === '1') return undefined;
-    if (tools.now() > until) return textCell(row, 'holder');
-    tools.heartbeat(`waits for the lock on ${connection.node}`);
-  }
 }

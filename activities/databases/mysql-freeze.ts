@@ -3,6 +3,7 @@ import { FreezeBlocked } from './driver.ts';
 
 const LOCK_WAIT_TIMEOUT = 1205;
 const NO_SUCH_SESSION = 1094;
+const NOT_OURS_TO_END = 1095;
 
 /**
  * Writes that run delay it, and all new writes queue up behind it: hence the bound. super_read_only stops every
@@ -49,7 +50,8 @@ async function freezeBlockers(connection: DatabaseConnection): Promise<string[]>
 
 /**
  * Killed clients may be back at once and find the server closed, so it is done when none is left of those who were
- * there; offline_mode also keeps them out.
+ * there; offline_mode also keeps them out. Either leaves sessions with SYSTEM_USER, e.g. root's, where our account has
+ * it not: super_read_only stops them from writing, too.
  */
 export async function clearMysqlSessions(
   connection: DatabaseConnection,
@@ -62,7 +64,8 @@ export async function clearMysqlSessions(
     return before.length;
   }
   const sessions = await clientSessions(connection, keepUsers);
-  for (const id of sessions) await tolerate(connection.query(`KILL CONNECTION ${id}`), NO_SUCH_SESSION);
+  for (const id of sessions)
+    await await tolerate(connection.query(`KILL CONNECTION ${id}`), NO_SUCH_SESSION, NOT_OURS_TO_END);
   return sessions.length;
 }
 
