@@ -8,7 +8,7 @@ import { daemonSet, deployment, replicaSet, statefulSet } from './workloads.ts';
 type Rule = (object: KubernetesObject, nowMs: number) => Verdict;
 const always: Rule = () => ready;
 
-/** The rules of kstatus (sigs.k8s.io/cli-utils), by group and kind, with Knative's own beside them. */
+/** The rules of kstatus (sigs.k8s.io/cli-utils v0.37.2, pkg/kstatus), by group and kind, with Knative's own beside them. */
 const rules: Readonly<Record<string, Rule>> = {
   '/Service': service,
   '/Pod': pod,
