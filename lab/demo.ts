@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { prepareClusters } from './demo/clusters.ts';
 import { loseSiteAndFailOver } from './demo/site-loss.ts';
@@ -31,9 +31,13 @@ async function demo(): Promise<number> {
   const startedAt = Date.now();
   const say = (line: string) =>
     console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}`);
-  rmSync(values.folder, { recursive: true, force: true });
   say('starting two sites on this machine (the first time the engines are fetched or built)');
-  const lab = await startTwoSiteLab({ folder: values.folder, kubernetes: values.kubernetes, say });
+  const lab = await startTwoSiteLab({
+    folder: values.folder,
+    fresh: true,
+    kubernetes: values.kubernetes,
+    say,
+  });
   const interrupt = () => void lab.close().finally(() => process.exit(130));
   process.once('SIGINT', interrupt);
   try {

@@ -19,10 +19,13 @@ import {
   type ProductEnvironment,
 } from './sites/start-worker.ts';
 import { secretReference, writeInventory } from './sites/write-inventory.ts';
+import { refuseStrangeFolder, removeEarlierLab, stateFolderOf } from './work-folder.ts';
 
 export interface LabOptions {
   /** Work folder: data, logs, inventory. Kept after the end; what an earlier run left running is ended first. */
   readonly folder: string;
+  /** Begins without what an earlier lab left in the folder. Default false. */
+  readonly fresh?: boolean;
   readonly say: Say;
   /** Nacos needs 10-20 s and 460 MB; without it both datasources live in etcd. Default true. */
   readonly nacos?: boolean;
@@ -56,10 +59,12 @@ export interface TwoSiteLab {
   close(): Promise<void>;
 }
 
+/** @throws Error when another lab runs in the folder, or when it holds what is no lab's; nothing is touched then */
 export async function startTwoSiteLab(options: LabOptions): Promise<TwoSiteLab> {
   const { folder, say } = options;
+  refuseStrangeFolder(folder);
   mkdirSync(folder, { recursive: true });
-  const supervisor = await openSupervisor({ stateFolder: join(folder, 'state'), say });
+  const supervisor = await openSupervisor({ stateFolder: stateFolderOf(folder), say });
   const ports = reservePorts(cacheFolder());
   const paths =
     options.paths === true
@@ -69,6 +74,7 @@ export async function startTwoSiteLab(options: LabOptions): Promise<TwoSiteLab> 
         )
       : directPaths;
   try {
+    if (options.fresh === true) removeEarlierLab(folder);
     return await assemble({ ...options, supervisor, ports, paths });
   } catch (error) {
     await supervisor.close();
