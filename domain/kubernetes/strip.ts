@@ -62,7 +62,7 @@ export function stripped(object: KubernetesObject): KubernetesObject {
     (value, path) => withoutPath(value, path.split('.')),
     clean,
   );
-  return (kind === '/Service' ? withoutNodePorts(assigned) : assigned) as KubernetesObject;
+  return (kind === '/Service' ? asService(assigned, object) : assigned) as KubernetesObject;
 }
 
 function without(
@@ -84,12 +84,22 @@ function withoutPath(value: unknown, [head, ...tail]: readonly string[]): unknow
   return tail.length === 0 ? others : { ...others, [head]: withoutPath(inner, tail) };
 }
 
-/** A node port that the standby has given to somebody else would make the whole object fail. */
-function withoutNodePorts(service: unknown): unknown {
+/**
+ * An address belongs to one cluster, but `None` is the team's own word: without it a headless Service would get an
+ * address, and its pods lose their names. A node port that the standby has given to somebody else would make the whole
+ * object fail.
+ */
+function asService(service: unknown, live: KubernetesObject): unknown {
   const spec = mapping(mapping(service)['spec']);
-  if (!Array.isArray(spec['ports'])) return service;
-  const ports = spec['ports'].map((port) => withoutPath(port, ['nodePort']));
-  return { ...mapping(service), spec: { ...spec, ports } };
+  const isHeadless = mapping(live['spec'])['clusterIP'] === 'None';
+  const { ports } = spec;
+  if (!isHeadless && !Array.isArray(ports)) return service;
+  const kept = {
+    ...spec,
+    ...(isHeadless ? { clusterIP: 'None' } : {}),
+    ...(Array.isArray(ports) ? { ports: ports.map((port) => withoutPath(port, ['nodePort'])) } : {}),
+  };
+  return { ...mapping(service), spec: kept };
 }
 
 /** Objects that others make: an owner's children, what is going away, and what each namespace gets by itself. */

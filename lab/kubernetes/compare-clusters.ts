@@ -90,7 +90,11 @@ export function withoutClusterFields(object: KubernetesObject): KubernetesObject
     { ...rest, metadata: without(metadata, CLUSTER_METADATA) } as KubernetesObject,
     CLUSTER_MARKS,
   );
-  return spec === undefined ? cleaned : { ...cleaned, spec: without(spec, CLUSTER_SPEC) };
+  if (spec === undefined) return cleaned;
+  // An address is the cluster's; that there is to be none is the team's word.
+  const { clusterIP } = spec as { readonly clusterIP?: unknown };
+  const headless = clusterIP === 'None' ? { clusterIP } : {};
+  return { ...cleaned, spec: { ...without(spec, CLUSTER_SPEC), ...headless } };
 }
 
 /** Labels and annotations without those whose key matches; an empty set counts as none. */

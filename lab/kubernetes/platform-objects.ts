@@ -167,5 +167,7 @@ function monitoring(): KubernetesObject[] {
       names: ['prometheus', 'alertmanager', 'grafana'],
       image: 'registry.example/monitoring',
     }),
+    // Headless: its members find each other by name, and an address would take the names away.
+    service('alertmanager-peers', { spec: { clusterIP: 'None', ports: [{ port: 9094 }] } }, into),
   ];
 }

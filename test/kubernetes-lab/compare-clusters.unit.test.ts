@@ -37,6 +37,10 @@ describe('withoutClusterFields', () => {
       spec: { clusterIP, clusterIPs: [clusterIP], ports: [{ port: 80 }] },
     });
     expect(withoutClusterFields(service('10.96.0.1'))).toEqual(withoutClusterFields(service('10.96.7.7')));
+    const [headless, ordinary] = [service('None'), service('10.96.0.1')].map(withoutClusterFields);
+    expect(headless && ordinary && differencesOf(headless, ordinary)).toEqual([
+      'Service b/a: spec.clusterIP: expected "None", seen nothing',
+    ]);
   });
 });
 

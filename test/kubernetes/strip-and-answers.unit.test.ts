@@ -40,6 +40,13 @@ const live: KubernetesObject = {
 };
 
 describe('stripped', () => {
+  it('leaves a headless Service headless', () => {
+    const spec = { clusterIP: 'None', clusterIPs: ['None'], selector: { app: 'cart' } };
+    const headless = stripped({ ...live, spec });
+    expect(headless['spec']).toEqual({ clusterIP: 'None', selector: { app: 'cart' } });
+    expect(stripped(headless)).toEqual(headless);
+  });
+
   it('leaves what a team would have written', () => {
     expect(stripped(live)).toEqual({
       apiVersion: 'v1',
