@@ -1,4 +1,5 @@
 import { decidePromotion } from '../domain/promotion/decide-promotion.ts';
+import { isReached } from '../domain/promotion/facts.ts';
 import { openingToFinish } from '../domain/promotion/interrupted.ts';
 import type { ObservedPromotion } from '../domain/promotion/observed-promotion.ts';
 import { judgePromoted } from '../domain/promotion/judge-promoted.ts';
@@ -70,8 +71,9 @@ async function observePromotion(
   const inspections: Record<string, ObservedPromotion['inspections'][string]> = {};
   if (inspect) {
     await Promise.all(
-      [...sessions.reached].map(async ([name, connection]) => {
-        inspections[name] = await sessions.driver.inspect(connection);
+      nodes.filter(isReached).map(async ({ name, server }) => {
+        const connection = sessions.reached.get(name);
+        if (connection !== undefined) inspections[name] = await sessions.driver.inspect(connection, server);
       }),
     );
   }

@@ -38,8 +38,8 @@ export class FreezeBlocked extends Error {
 export interface DatabaseDriver {
   readonly engine: 'mysql' | 'mariadb';
   observe(connection: DatabaseConnection): Promise<ServerFacts>;
-  /** Slower reads for the preflight. */
-  inspect(connection: DatabaseConnection): Promise<Inspection>;
+  /** Slower reads for the preflight. @param seen what `observe` said: where commits hang, some reads would, too */
+  inspect(connection: DatabaseConnection, seen: ServerFacts): Promise<Inspection>;
   position(connection: DatabaseConnection): Promise<Position>;
   /** Position and freeze in one look. */
   closedAt(

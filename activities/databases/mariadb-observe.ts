@@ -1,6 +1,6 @@
 import type { ChannelFacts, Position, SemiSyncFacts, ServerFacts } from '../../domain/promotion/facts.ts';
 import { formatGtids, knownGtids, parseGtids } from '../../domain/promotion/mariadb-gtid.ts';
-import type { Inspection } from '../../domain/promotion/preflight.ts';
+import { commitsHang, type Inspection } from '../../domain/promotion/preflight.ts';
 import { firstRow, isOn, textCell, type DatabaseConnection, type Row } from './connection.ts';
 
 const settings = [
@@ -113,6 +113,7 @@ function semiSyncFacts(
 
 export async function inspectMariadb(
   connection: DatabaseConnection,
+  { semiSync }: ServerFacts,
   accounts: { readonly admin: string; readonly replication: string },
 ): Promise<Inspection> {
   const prepared = await connection.query('XA RECOVER');
@@ -134,7 +135,7 @@ export async function inspectMariadb(
       WHERE user IN (?) AND command NOT LIKE 'Binlog Dump%' LIMIT 10`,
     [users.length === 0 ? [''] : users],
   );
-  const filters = await connection.query('SHOW MASTER STATUS');
+  const filters = commitsHang(semiSync) ? [] : await connection.query('SHOW MASTER STATUS');
   const events = await connection.query(
     "SELECT COUNT(*) AS enabled FROM information_schema.events WHERE status = 'ENABLED'",
   );

@@ -42,7 +42,7 @@ export const mariadbDriver = (accounts: {
 }): DatabaseDriver => ({
   engine: 'mariadb',
   observe: observeMariadb,
-  inspect: (connection) => inspectMariadb(connection, accounts),
+  inspect: (connection, seen) => inspectMariadb(connection, seen, accounts),
   position: mariadbPosition,
   closedAt: mariadbClosedAt,
 

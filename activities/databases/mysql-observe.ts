@@ -1,6 +1,6 @@
 import type { ChannelFacts, Position, SemiSyncFacts, ServerFacts } from '../../domain/promotion/facts.ts';
 import { plainGtidSet } from '../../domain/promotion/mysql-gtid.ts';
-import type { Inspection } from '../../domain/promotion/preflight.ts';
+import { commitsHang, type Inspection } from '../../domain/promotion/preflight.ts';
 import {
   firstRow,
   isOn,
@@ -140,6 +140,7 @@ async function semiSyncFacts(connection: DatabaseConnection): Promise<SemiSyncFa
 
 export async function inspectMysql(
   connection: DatabaseConnection,
+  { semiSync }: ServerFacts,
   accounts: { readonly admin: string; readonly replication: string },
 ): Promise<Inspection> {
   const prepared = await preparedTransactions(connection);
@@ -148,7 +149,7 @@ export async function inspectMysql(
        FROM information_schema.innodb_trx t JOIN performance_schema.processlist p ON p.id = t.trx_mysql_thread_id
       WHERE t.trx_started < NOW() - INTERVAL 3 SECOND ORDER BY t.trx_started LIMIT 10`,
   );
-  const filters = await connection.query('SHOW BINARY LOG STATUS');
+  const filters = commitsHang(semiSync) ? [] : await connection.query('SHOW BINARY LOG STATUS');
   const offline = await connection.query(
     `SELECT 1 FROM information_schema.user_privileges
       WHERE privilege_type IN ('CONNECTION_ADMIN', 'SUPER') AND grantee LIKE CONCAT("'", ?, "'@%")`,

@@ -33,7 +33,7 @@ export const mysqlDriver = (accounts: {
 }): DatabaseDriver => ({
   engine: 'mysql',
   observe: observeMysql,
-  inspect: (connection) => inspectMysql(connection, accounts),
+  inspect: (connection, seen) => inspectMysql(connection, seen, accounts),
   position: mysqlPosition,
   closedAt: mysqlClosedAt,
 

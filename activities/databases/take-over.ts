@@ -6,7 +6,7 @@ import type { DatabaseConnection } from './connection.ts';
 import { createJournal, journalExists, writeJournal } from './journal.ts';
 import type { FrozenPrimary } from './planned.ts';
 import { at, found, pollUntil, sessionTo, type Promotion } from './promotion.ts';
-import { bringSiblings } from './siblings.ts';
+import { bringSiblings, type Siblings } from './siblings.ts';
 
 /**
  * From a proven candidate to an open primary. Everything before the journal row can be taken back; the row is the
@@ -33,7 +33,7 @@ export async function takeOver(promotion: Promotion, options: TakeOver): Promise
   await ready;
   const dropped = dropSource(promotion, candidate);
   dropped.catch(() => undefined);
-  const durability = await awaitAckers(promotion, candidate);
+  const durability = await awaitAckers(promotion, candidate, siblings);
   await dropped;
   await verifyFrozen(promotion, options);
   await openCandidate(promotion, candidate, { ...options, durability });
@@ -63,7 +63,11 @@ const standsAlone = ({ sessions, input, observed }: Promotion): boolean =>
 type OpenedDurability = 'semisync' | 'async' | 'alone';
 
 /** A commit without an acker would hang, so the opening waits for them; `acceptAlone` opens without semi-sync. */
-async function awaitAckers(promotion: Promotion, candidate: DatabaseConnection): Promise<OpenedDurability> {
+async function awaitAckers(
+  promotion: Promotion,
+  candidate: DatabaseConnection,
+  siblings: Siblings,
+): Promise<OpenedDurability> {
   const { sessions, input } = promotion;
   const { driver, cluster } = sessions;
   if (cluster.durability === 'async') return 'async';
@@ -71,7 +75,7 @@ async function awaitAckers(promotion: Promotion, candidate: DatabaseConnection):
     const acceptAlone = input.overrides?.['acceptAlone'];
     const isExpected = !standsAlone(promotion);
     const problem = isExpected
-      ? await missingAckers(promotion, candidate, acceptAlone === undefined ? 10_000 : 2_000)
+      ? await missingAckers(promotion, candidate, siblings, acceptAlone === undefined ? 10_000 : 2_000)
       : 'nobody else answers';
     if (problem === undefined) return 'semisync';
     if (acceptAlone === undefined)
@@ -92,9 +96,11 @@ async function awaitAckers(promotion: Promotion, candidate: DatabaseConnection):
   });
 }
 
+/** Where an earlier attempt has attached standbys, they are counted until they are stopped: those do not count here. */
 const missingAckers = (
   promotion: Promotion,
   candidate: DatabaseConnection,
+  siblings: Siblings,
   withinMs: number,
 ): Promise<string | undefined> => {
   const { driver, cluster } = promotion.sessions;
@@ -106,6 +112,8 @@ const missingAckers = (
       everyMs: 1,
     },
     async () => {
+      if (siblings.moving() && siblings.brought() < cluster.ackers)
+        return `${siblings.brought()} brought over`;
       const clients = await driver.semiSyncClients(candidate);
       return clients >= cluster.ackers ? undefined : `${clients} can`;
     },
@@ -198,7 +206,7 @@ export async function finishOpening(promotion: Promotion, opened: JournalRow): P
   const siblings = bringSiblings(promotion, opened.primary, Promise.resolve());
   const isOwn = opened.epoch === input.operation.epoch && opened.operation === input.operation.id;
   if (closed || !isOwn) {
-    const durability = await awaitAckers(promotion, connection);
+    const durability = await awaitAckers(promotion, connection, siblings);
     if (!isOwn) await adopt(promotion, opened, durability);
   }
   if (closed) await at(promotion, 'open', () => driver.open(connection));

@@ -1,5 +1,5 @@
 import type { DatabaseCluster } from '../schema/inventory.ts';
-import { isReached, type NodeFacts, type ReachedNode } from './facts.ts';
+import { isReached, type NodeFacts, type ReachedNode, type SemiSyncFacts } from './facts.ts';
 
 /** Slower reads of one server, only for the preflight. */
 export type Inspection = {
@@ -11,6 +11,7 @@ export type Inspection = {
   readonly bypassAccounts: readonly string[];
   /** Sessions of such accounts right now. */
   readonly bypassSessions: readonly string[];
+  /** '' also where it cannot be asked, see commitsHang. */
   readonly binlogFilters: string;
   /** Whether the replication account may stay connected in MySQL's offline_mode; true where it does not matter. */
   readonly replicationSurvivesOffline: boolean;
@@ -107,6 +108,13 @@ function settingFindings(cluster: DatabaseCluster, node: ReachedNode): Finding[]
     ];
   });
 }
+
+/**
+ * Nobody can acknowledge: the commits that wait hold what the server needs to tell its binary log's status, and asking
+ * would hang like them. That it is so is a finding by itself.
+ */
+export const commitsHang = ({ sourceEnabled, clients, required }: SemiSyncFacts): boolean =>
+  sourceEnabled && clients < required;
 
 /** Ten minutes: longer than any failover, so that an isolated primary never falls back to acknowledging alone. */
 const UNLIMITED_MS = 600_000n;
