@@ -65,9 +65,9 @@ export const answerVerbs: readonly AnswerVerb[] = [
   {
     verb: 'style',
     update: 'setStyle',
-    help: 'make the steps that are still to start graceful or forced',
+    help: 'make the steps that are still to start, or one of them, graceful or forced',
     arguments: ['style'],
-    options: ['reason'],
+    options: ['step', 'reason'],
   },
   { verb: 'commit', update: 'commit', help: 'end a hold: go on', arguments: [], options: ['step', 'reason'] },
   {
@@ -82,7 +82,7 @@ export const answerVerbs: readonly AnswerVerb[] = [
 const optionTexts: { readonly [Name in keyof AnswerOptions]-?: readonly [flags: string, help: string] } = {
   reason: ['--reason <text>', 'why; kept in the record and the report'],
   by: ['--by <name>', 'who answers (default: the user of this shell)'],
-  step: ['--step <id>', 'which step, where several wait'],
+  step: ['--step <id>', 'which step is meant'],
   digest: ['--digest <hex>', 'the digest of the plan, or its first 12 or more digits'],
   value: ['--value <text>', 'where the override carries more than a yes'],
 };

@@ -39,7 +39,8 @@ const changes: Changes = {
   skip: (state, command, now) => skip(state, command, now),
   abort: (state, { by, reason }) => ({ ...state, aborting: { by, reason } }),
   rollBack: (state, { by, reason }) => ({ ...state, aborting: { by, reason } }),
-  setStyle: (state, { style }) => ({ ...state, style }),
+  setStyle: (state, { style, step }) =>
+    step === undefined ? { ...state, style } : withProgress(state, step, { style }),
 };
 
 /** A parked step waits for its turn again; one whose undo is parked is to be undone again. */

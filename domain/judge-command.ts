@@ -40,22 +40,33 @@ const refusals: {
   abort: (state) => abortRefusal(state),
   setStyle: (state, command) =>
     state.aborting === undefined
-      ? state.style === command.style
-        ? `the run is ${command.style} already`
-        : undefined
+      ? styleRefusal(state, command)
       : 'the run is being aborted; nothing more is started',
   commit: (state, command) => onStepOfKind(state, holdKind, command.step, () => undefined),
   rollBack: (state, command) => onStepOfKind(state, holdKind, command.step, () => abortRefusal(state)),
 };
+
+/** What has begun goes on in its style: half of it was decided by it. */
+function styleRefusal(state: RunState, { style, step: id }: RunCommands['setStyle']): string | undefined {
+  if (id === undefined) return state.style === style ? `the run is ${style} already` : undefined;
+  const step = stepById(state, id);
+  if (step === undefined) return noSuchStep(state, id);
+  if (styleOf(state, step) === style) return `${id} is ${style} already`;
+  const { state: now } = progressOf(state, id);
+  return now === 'waiting' || now === 'parked'
+    ? undefined
+    : `${id} is ${now}; only a step that waits or is parked can change its style`;
+}
+
+const noSuchStep = (state: RunState, id: string): string =>
+  `there is no step ${JSON.stringify(id)}; steps: ${state.plan.steps.map((step) => step.id).join(', ')}`;
 
 const stepById = (state: RunState, id: string): PlanStep | undefined =>
   state.plan.steps.find((step) => step.id === id);
 
 /** Only what is parked can be answered: a running step would be done twice, a finished one undone. */
 function parkedRefusal(state: RunState, id: string, verb: string): string | undefined {
-  if (stepById(state, id) === undefined) {
-    return `there is no step ${JSON.stringify(id)}; steps: ${state.plan.steps.map((step) => step.id).join(', ')}`;
-  }
+  if (stepById(state, id) === undefined) return noSuchStep(state, id);
   const progress = progressOf(state, id);
   if (state.aborting !== undefined) {
     return progress.undoing === 'parked'

@@ -40,6 +40,8 @@ export interface AbortCommand {
 }
 export interface SetStyleCommand extends AbortCommand {
   readonly style: Style;
+  /** The one step meant, whatever the runbook fixes for it; otherwise all that are still to start. */
+  readonly step?: string;
 }
 export interface CommitCommand {
   readonly by: string;
@@ -85,7 +87,7 @@ export const commandFields: {
     value: 'optional',
   },
   abort: { by: 'required', reason: 'required' },
-  setStyle: { style: 'style', by: 'required', reason: 'required' },
+  setStyle: { style: 'style', by: 'required', reason: 'required', step: 'optional' },
   commit: { by: 'required', reason: 'optional', step: 'optional' },
   rollBack: { by: 'required', reason: 'required', step: 'optional' },
 };

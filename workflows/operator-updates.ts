@@ -20,7 +20,7 @@ const purposes: { readonly [Name in RunCommandName]: string } = {
   force: 'Runs a parked step again, forced: it accepts what its kind says that forced accepts.',
   accept: 'Answers a refusal by its override (e.g. acceptLoss) and runs the parked step again.',
   abort: 'Stops, and undoes the reversible steps in reverse order; refused after a point of no return.',
-  setStyle: 'Switches the steps that are still to start to graceful or forced.',
+  setStyle: 'Switches the steps that are still to start, or the one named, to graceful or forced.',
   commit: 'Ends a hold: the run goes on.',
   rollBack: 'Ends a hold by undoing the reversible steps in reverse order.',
 };

@@ -128,6 +128,21 @@ describe('moments', () => {
       command: { style: 'graceful', ...said },
       refusal: 'setStyle: the run is graceful already',
     },
+    ...[
+      { step: 'a', style: 'graceful', refusal: 'setStyle: a is graceful already' },
+      { step: 'a', style: 'forced', refusal: undefined },
+      {
+        step: 'p',
+        style: 'forced',
+        refusal: 'setStyle: p is running; only a step that waits or is parked can change its style',
+      },
+      { step: 'x', style: 'forced', refusal: 'setStyle: there is no step "x"; steps: claim, a, p, ask, ask-2, look' },
+    ].map(({ step, style, refusal }) => ({
+      seen: { p: 'running' } as const,
+      name: 'setStyle' as const,
+      command: { step, style, ...said },
+      refusal,
+    })),
     { seen: {}, name: 'abort', command: said, refusal: undefined },
     {
       seen: { p: 'running' },

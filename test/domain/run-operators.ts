@@ -117,8 +117,9 @@ function operate(state: RunState, what: number, which: number, observer: Observe
   const name = operatorCommands[(what >> 2) % operatorCommands.length] ?? 'retry';
   const step = state.plan.steps[which % state.plan.steps.length]?.id ?? '';
   const style = which % 2 === 0 ? 'graceful' : 'forced';
+  const isOfOneStep = name !== 'setStyle' || (what >> 5) % 2 === 0;
   const command = {
-    step,
+    ...(isOfOneStep ? { step } : {}),
     by: 'bob',
     reason: 'because',
     override: 'acceptLoss',

@@ -116,11 +116,16 @@ test('force runs a parked step forced; accept hands its override to the step', l
 });
 
 test(
-  'a style switched in mid-run counts for what starts afterwards, except where the runbook fixes it',
+  'a style switched in mid-run counts for what starts afterwards; where the runbook fixes it, only by name',
   limit,
   async () => {
     const plan = testPlan(
-      [{ id: 'a' }, { id: 'b', needs: ['a'] }, { id: 'c', needs: ['a'], style: 'graceful' }],
+      [
+        { id: 'a' },
+        { id: 'b', needs: ['a'] },
+        { id: 'c', needs: ['a'], style: 'graceful' },
+        { id: 'd', needs: ['a'], style: 'graceful' },
+      ],
       {
         domain: 'style',
       },
@@ -131,6 +136,9 @@ test(
       await execution.executeUpdate(messages.setStyleUpdate, {
         args: [{ style: 'forced', by: 'bob', reason: 'hurry' }],
       });
+      await execution.executeUpdate(messages.setStyleUpdate, {
+        args: [{ style: 'forced', step: 'd', by: 'bob', reason: 'the site is gone' }],
+      });
       await execution.executeUpdate(messages.retryUpdate, { args: [{ step: 'a' }] });
     });
     expect(record.style).toBe('forced');
@@ -139,6 +147,11 @@ test(
       'a graceful',
       'b forced',
       'c graceful',
+      'd forced',
+    ]);
+    expect(record.decisions.map(({ action, step, reason }) => [action, step, reason]).slice(0, 2)).toEqual([
+      ['style', undefined, 'forced: hurry'],
+      ['style', 'd', 'forced: the site is gone'],
     ]);
   },
 );
