@@ -65,7 +65,7 @@ export async function clearMysqlSessions(
   }
   const sessions = await clientSessions(connection, keepUsers);
   for (const id of sessions)
-    await await tolerate(connection.query(`KILL CONNECTION ${id}`), NO_SUCH_SESSION, NOT_OURS_TO_END);
+    await tolerate(connection.query(`KILL CONNECTION ${id}`), NO_SUCH_SESSION, NOT_OURS_TO_END);
   return sessions.length;
 }
 
