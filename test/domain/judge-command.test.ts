@@ -136,7 +136,11 @@ describe('moments', () => {
         style: 'forced',
         refusal: 'setStyle: p is running; only a step that waits or is parked can change its style',
       },
-      { step: 'x', style: 'forced', refusal: 'setStyle: there is no step "x"; steps: claim, a, p, ask, ask-2, look' },
+      {
+        step: 'x',
+        style: 'forced',
+        refusal: 'setStyle: there is no step "x"; steps: claim, a, p, ask, ask-2, look',
+      },
     ].map(({ step, style, refusal }) => ({
       seen: { p: 'running' } as const,
       name: 'setStyle' as const,
