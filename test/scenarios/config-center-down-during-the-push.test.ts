@@ -1,25 +1,35 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { crash } from '../../lab/faults.ts';
+import { kill } from '../../lab/faults.ts';
 import { etcdKey } from '../../lab/sites/layout.ts';
-import { allKept, openScenario, stepOf, type Scenario } from './scenario.ts';
+import { allKept, openScenario, stepOf, wordsOf, type Scenario } from './scenario.ts';
+
+/** The center goes while a push has begun, and before anybody has looked at it. */
+const faults = [
+  ['etcd', 'push/payments', 'pushDatasource:before-apply', 'east', 'west'],
+  ['nacos', 'push/orders', 'promoteDatabase:before-write-journal', 'west', 'east'],
+] as const;
 
 let scenario: Scenario;
 beforeAll(async () => {
-  scenario = await openScenario();
+  scenario = await openScenario({ workerHaltsAt: faults.map(([, , point]) => point) });
 });
 afterAll(() => scenario.close());
 
-test.each([
-  ['etcd', 'push/payments', 'east', 'west'],
-  ['nacos', 'push/orders', 'west', 'east'],
-] as const)('with %s down the push waits and completes when it is back', async (center, step, from, to) => {
+test.each(faults)('with %s down %s waits, says so, and completes when it is back', async (...fault) => {
+  const [center, step, point, from, to] = fault;
+  const halt = scenario.haltAt(point);
   const run = await scenario.start('site-failover', '--from', from, '--to', to);
-  await scenario.fenced();
-  await crash(scenario.lab, center, 3_000);
+  await halt.reached();
+  await kill(scenario.lab, center);
+  halt.goOn();
+  await scenario.waitsFor(new RegExp(`config center ${center}\\b`));
+  const backFrom = Date.now();
+  await scenario.lab.part(center).restart();
   const record = await run.settled(240_000);
 
   expect(record.outcome).toBe('completed');
-  expect(stepOf(record, step).outcome?.status).toMatch(/^(done|already)$/);
+  expect(wordsOf(record, step)).toMatch(/^finished (done|already): /);
+  expect(stepOf(record, step).endedAt).toBeGreaterThanOrEqual(backFrom);
   const { acknowledged } = scenario.writer.counters();
   await scenario.writer.reach(acknowledged + 100, 60_000);
 });

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import type { RunRecord, StepRecord } from '../../domain/run.ts';
 import { runCli, type CliResult } from '../../lab/cli.ts';
 import type { Supervised } from '../../lab/process/supervise.ts';
@@ -9,6 +8,9 @@ import { startWorker } from '../../lab/sites/start-worker.ts';
 import { startTwoSiteLab, type LabOptions, type TwoSiteLab } from '../../lab/two-site-lab.ts';
 import { WritableWatch } from '../../lab/watch/writable-watch.ts';
 import { startWriter, type Writer } from '../../lab/writer/start-writer.ts';
+import { heartbeats, terminate } from './ask-temporal.ts';
+import { haltPoints, type Halt } from './halted-worker.ts';
+import { until } from './until.ts';
 
 /** A lab in a folder of its own, writers that never stop, and a watch on who takes writes. */
 export interface Scenario {
@@ -22,8 +24,10 @@ export interface Scenario {
   retry(workflowId: string, step: string, reason: string): Promise<string | undefined>;
   /** Starts a run and returns at once. */
   start(...args: string[]): Promise<StartedRun>;
-  /** Waits until a write is refused by a fence: from here on users wait for the switch. */
-  fenced(): Promise<void>;
+  /** Before a run: its worker is to stand still at this point, once, so that something can be broken there. */
+  haltAt(point: string): Halt;
+  /** Waits until a step under way says what it waits for, as the UI shows it; throws with what it says instead. */
+  waitsFor(words: RegExp): Promise<void>;
   /** A worker that dies at each of the named points, once, and is started again, in place of the one that ran. */
   workerThatDiesAt(points: string | readonly string[]): Promise<DyingWorker>;
   /** Starts the worker that runs again whenever it is found dead. */
@@ -68,27 +72,34 @@ export interface DyingWorker {
   stop(): Promise<void>;
 }
 
+/** About twenty on two processors with nobody else on them; with fewer than these a moment of two could be overlooked. */
+const LEAST_LOOKS_PER_SECOND = 5;
+
 export interface ScenarioOptions extends Partial<LabOptions> {
   /** Points at which the lab's own worker dies, once each: spares the start of another one. */
   readonly workerDiesAt?: readonly string[];
+  /** Points at which it can be halted; see `haltAt`. */
+  readonly workerHaltsAt?: readonly string[];
 }
 
 export async function openScenario(options: ScenarioOptions = {}): Promise<Scenario> {
-  const { workerDiesAt = [], ...labOptions } = options;
+  const { workerDiesAt = [], workerHaltsAt = [], ...labOptions } = options;
   const folder = mkdtempSync(join(tmpdir(), 'siteshift-scenario-'));
   const dyingAt = (name: string, points: readonly string[]) => ({
     SITESHIFT_STOP_AT: JSON.stringify(
       points.map((point, index) => ({ point, marker: join(folder, `${name}.${index}.marker`) })),
     ),
   });
+  const halts = haltPoints(folder, workerHaltsAt);
   const lab = await startTwoSiteLab({
     folder,
     say: () => undefined,
-    workerEnvironment: dyingAt('worker', workerDiesAt),
+    workerEnvironment: { ...dyingAt('worker', workerDiesAt), ...halts.environment },
     ...labOptions,
   });
   const watch = new WritableWatch(lab.clusters);
   watch.start();
+  const watchedFrom = Date.now();
   const writer = startWriter(lab, { users: 30, thinkMs: 30 });
   await writer.reach(200, 60_000);
   const cli = (...args: string[]) => callCli(lab, args);
@@ -124,9 +135,14 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
       const { value } = await cli('status', workflowId, '--watch');
       return (value as { record: RunRecord }).record.outcome;
     },
-    fenced: async () => {
-      const before = writer.counters().fenced;
-      await until('a write is fenced', 60_000, () => Promise.resolve(writer.counters().fenced > before));
+    haltAt: (point) => halts.arm(point, lab.worker),
+    waitsFor: async (words) => {
+      let said = '';
+      await until(`a step says ${String(words)}`, 30_000, async () =>
+        words.test((said = await heartbeats(lab.environment))),
+      ).catch((cause: unknown) => {
+        throw new Error(`the steps under way say: ${said}`, { cause });
+      });
     },
     workerThatDiesAt: async (points) => {
       await standing.stop();
@@ -137,18 +153,13 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
       return keepAlive(standing);
     },
     keepWorkerAlive: () => keepAlive(standing),
-    terminate: async (...workflowIds) => {
-      const address = lab.environment['SITESHIFT_TEMPORAL_ADDRESS'] ?? '';
-      const connection = await Connection.connect({ address });
-      const { workflow } = new Client({ connection });
-      for (const id of workflowIds) await workflow.getHandle(id).terminate('a scenario of the tests');
-      await connection.close();
-    },
+    terminate: (...workflowIds) => terminate(lab.environment, workflowIds),
     judge: async () => {
       const { lostWrites, duplicateWrites, misroutedWrites, examples, acknowledgedWrites } =
         await writer.finish();
       const { breaches, polls } = await watch.stop();
-      const hasEvidence = acknowledgedWrites > 200 && polls > 10;
+      const looksPerSecond = (polls * 1_000) / (Date.now() - watchedFrom);
+      const hasEvidence = acknowledgedWrites > 200 && looksPerSecond > LEAST_LOOKS_PER_SECOND;
       return { lostWrites, duplicateWrites, misroutedWrites, examples, twoWritable: breaches, hasEvidence };
     },
     close: async () => {
@@ -184,15 +195,6 @@ async function untilSettled(cli: CallScenarioCli, workflowId: string, withinMs: 
   });
   if (last === undefined) throw new Error(`run ${workflowId} has no record`);
   return last;
-}
-
-/** @throws Error that says what was waited for */
-export async function until(what: string, withinMs: number, check: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`expected within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 /** What a service manager does for a worker in production. */

@@ -4,7 +4,8 @@ import { asAccount, runStatements } from '../../lab/engines/database-server.ts';
 import { attachReplica } from '../../lab/engines/topology.ts';
 import { kill } from '../../lab/faults.ts';
 import { domain, type DatabaseName } from '../../lab/sites/layout.ts';
-import { allKept, openScenario, stepOf, until, type Scenario } from './scenario.ts';
+import { allKept, openScenario, stepOf, type Scenario } from './scenario.ts';
+import { until } from './until.ts';
 
 let scenario: Scenario;
 beforeAll(async () => {
