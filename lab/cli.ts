@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { endWithUs } from './process/end-with-us.ts';
 import { repositoryFile, type ProductEnvironment } from './sites/start-worker.ts';
 
 export interface CliResult {
@@ -18,6 +19,7 @@ export function runCli(
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    endWithUs(child);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

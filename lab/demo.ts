@@ -35,11 +35,10 @@ async function demo(): Promise<number> {
   const lab = await startTwoSiteLab({
     folder: values.folder,
     fresh: true,
+    endsOnSignals: true,
     kubernetes: values.kubernetes,
     say,
   });
-  const interrupt = () => void lab.close().finally(() => process.exit(130));
-  process.once('SIGINT', interrupt);
   try {
     say(`Temporal UI: ${lab.uiUrl}`);
     const onProgress = (text: string) => process.stdout.write(text.replaceAll(/^(?=.)/gm, '          │ '));
@@ -62,7 +61,6 @@ async function demo(): Promise<number> {
     for (const words of broken) console.error(`✗ ${words}`);
     return broken.length === 0 ? 0 : 1;
   } finally {
-    process.off('SIGINT', interrupt);
     await lab.close();
   }
 }

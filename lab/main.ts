@@ -29,10 +29,11 @@ if (values.help) {
     kubernetes: values.kubernetes,
     durability: values.async ? 'async' : 'semisync',
     paths: values.paths,
+    endsOnSignals: true,
     say: (line) => console.log(line),
   });
   if (lab.kubernetes !== undefined) await bringIntoProduction(lab.kubernetes, (line) => console.log(line));
-  const faults = listenForFaults(lab, join(values.folder, faultSocket));
+  listenForFaults(lab, join(values.folder, faultSocket));
   const variables = Object.entries(lab.environment).filter(([name]) => name !== 'SITESHIFT_WORKFLOW_BUNDLE');
   console.log(`
 Temporal UI       ${lab.uiUrl}
@@ -52,23 +53,6 @@ Processes, to be killed at will: ${lab.supervisor
     .map(({ name, pid }) => `${name}=${pid}`)
     .join(' ')}
 Ctrl-C stops everything.`);
-
-  let closing = false;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      if (closing) process.exit(130); // the supervisor's exit handler kills what is left
-      closing = true;
-      console.log(`${signal}: stopping everything (once more: at once)`);
-      faults.close();
-      void lab.close().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          console.error(error);
-          process.exit(1);
-        },
-      );
-    });
-  }
 }
 
 function clusterLines({ lab: { east, west } }: SiteClusters): string {

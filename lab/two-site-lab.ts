@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { cacheFolder, type Say } from './engines/cache.ts';
 import { obtainTemporal, startTemporal } from './engines/temporal.ts';
 import { startSiteClusters, type ClusterSize, type SiteClusters } from './kubernetes/site-clusters.ts';
+import { closeOnSignals } from './process/close-on-signals.ts';
 import { directPaths, openPaths, type Paths } from './process/paths.ts';
 import { reservePorts, type PortBlock } from './process/ports.ts';
 import { openSupervisor, type Supervised, type Supervisor } from './process/supervise.ts';
@@ -33,6 +34,8 @@ export interface LabOptions {
   readonly kubernetes?: boolean | ClusterSize;
   readonly durability?: 'semisync' | 'async';
   readonly workerEnvironment?: ProductEnvironment;
+  /** Ctrl-C and `kill` close it, from its first process on. For programs; tests close by themselves. */
+  readonly endsOnSignals?: boolean;
   /** Puts a link in front of every part, so that paths can be cut and delayed. Default false: it costs some CPU. */
   readonly paths?: boolean;
 }
@@ -73,25 +76,41 @@ export async function startTwoSiteLab(options: LabOptions): Promise<TwoSiteLab> 
           () => supervisor.list().filter((part) => part.alive()),
         )
       : directPaths;
+  let ending: Promise<void> | undefined; // a signal during the start ends the lab, and so does the start that then fails
+  const end = () => (ending ??= endLab(supervisor, paths, ports));
+  const takeBack = options.endsOnSignals === true ? closeOnSignals(end, say) : undefined;
+  const close = async () => {
+    takeBack?.();
+    await end();
+  };
   try {
     if (options.fresh === true) removeEarlierLab(folder);
-    return await assemble({ ...options, supervisor, ports, paths });
+    return { ...(await assemble({ ...options, supervisor, ports, paths })), close };
   } catch (error) {
-    await supervisor.close();
-    await paths.close();
-    ports.release();
+    await close();
     throw error;
   }
 }
 
+/** The worker in order, so that no attempt hangs until its heartbeat is missed; all else need not say goodbye. */
+async function endLab(supervisor: Supervisor, paths: Paths, ports: PortBlock): Promise<void> {
+  await supervisor
+    .list()
+    .find(({ name }) => name === 'worker')
+    ?.stop();
+  await supervisor.close('kill');
+  await paths.close();
+  ports.release();
+}
+
 /** What every part is started with. */
-interface Ground extends Omit<LabOptions, 'paths'> {
+interface Ground extends Omit<LabOptions, 'paths' | 'fresh' | 'endsOnSignals'> {
   readonly supervisor: Supervisor;
   readonly ports: PortBlock;
   readonly paths: Paths;
 }
 
-async function assemble(ground: Ground): Promise<TwoSiteLab> {
+async function assemble(ground: Ground): Promise<Omit<TwoSiteLab, 'close'>> {
   const { folder, say, supervisor, ports, paths, durability = 'semisync' } = ground;
   const bundle = bundleWorkflows(join(folder, 'workflows.js'));
   bundle.catch(() => undefined); // reported where it is awaited
@@ -168,12 +187,6 @@ async function assemble(ground: Ground): Promise<TwoSiteLab> {
       ...partsOf(site, clusters, apps, collectors),
       ...(kubernetes === undefined ? [] : kubernetes.partsOf(site)),
     ],
-    close: async () => {
-      await worker.stop();
-      await supervisor.close('kill');
-      await paths.close();
-      ports.release();
-    },
   };
 }
 

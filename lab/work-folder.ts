@@ -9,8 +9,17 @@ export const stateFolderOf = (folder: string): string => join(folder, 'state');
 const made: readonly string[] = [
   ...databaseNames.flatMap(nodesOf).flatMap(({ name }) => [name, `${name}.cnf`, `${name}.copying`]),
   ...gatewayNames,
-  ...['etcd', 'nacos', 'kubernetes', 'apps', 'secrets', 'siteshift.yaml', 'workflows.js', 'faults.sock'],
-  ...['report.md', 'report.html', 'report.json'],
+  'etcd',
+  'nacos',
+  'kubernetes',
+  'apps',
+  'secrets',
+  'siteshift.yaml',
+  'workflows.js',
+  'faults.sock',
+  'report.md',
+  'report.html',
+  'report.json',
 ];
 const madePattern = /^writer-\d+\.jsonl(\.config\.json)?$|^temporal\.db/;
 

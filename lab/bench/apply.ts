@@ -35,7 +35,7 @@ export async function run(args: string[]): Promise<void> {
   const count = Number(values.objects);
   const say = (line: string) => console.error(line);
   const loadBefore = round(loadavg()[0] ?? 0);
-  const cluster = await startBareCluster({ name: 'bench', say });
+  const cluster = await startBareCluster({ name: 'bench', say, endsOnSignals: true });
   const folder = mkdtempSync(join(tmpdir(), 'siteshift-apply-'));
   try {
     await cluster.controllerManager.stop(); // its quota and garbage controllers would watch each object go by

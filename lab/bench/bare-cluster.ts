@@ -17,6 +17,7 @@ import { installDefinitions } from '../kubernetes/install-definitions.ts';
 import { writeKubeconfig } from '../kubernetes/kubeconfig.ts';
 import { serviceDefinitions } from '../kubernetes/module-files.ts';
 import { obtainKubernetesPrograms, type KubernetesPrograms } from '../kubernetes/programs.ts';
+import { closeOnSignals } from '../process/close-on-signals.ts';
 import { reservePorts } from '../process/ports.ts';
 import { openSupervisor, type Supervised } from '../process/supervise.ts';
 
@@ -37,17 +38,26 @@ export interface BareCluster {
 export async function startBareCluster(options: {
   readonly name: string;
   readonly say: Say;
+  /** Ctrl-C and `kill` close it, from its first process on. For programs; tests close by themselves. */
+  readonly endsOnSignals?: boolean;
 }): Promise<BareCluster> {
-  const { name, say } = options;
+  const { name, say, endsOnSignals = false } = options;
   const programs = await obtainKubernetesPrograms(say);
   const folder = mkdtempSync(join(tmpdir(), `siteshift-${name}-`));
   const supervisor = await openSupervisor({ stateFolder: join(folder, 'state'), say });
   const block = reservePorts(cacheFolder());
-  const close = async (api?: ApiClient) => {
-    api?.close();
+  let ending: Promise<void> | undefined; // a signal ends it, and so does the start that then fails
+  const endAll = async () => {
     await supervisor.close('kill');
     block.release();
     rmSync(folder, { recursive: true, force: true });
+  };
+  const end = () => (ending ??= endAll());
+  const takeBack = endsOnSignals ? closeOnSignals(end, say) : undefined;
+  const close = async (api?: ApiClient) => {
+    takeBack?.();
+    api?.close();
+    await end();
   };
   try {
     const numbers: [string, number][] = [];

@@ -1,18 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { fencedTable, type RoutingTable } from '../../domain/routing.ts';
 import { stampRules } from '../../domain/rules-digest.ts';
-import { cacheFolder } from '../engines/cache.ts';
 import { obtainHaproxy } from '../engines/haproxy.ts';
-import { reservePorts } from '../process/ports.ts';
-import { openSupervisor } from '../process/supervise.ts';
+import { endWithUs } from '../process/end-with-us.ts';
 import { findMisrouted, type CommittedWrite } from '../writer/oracle.ts';
 import { startAccessLayer, waitUntilServing, type AccessLayer } from './access-layer.ts';
 import { drainEverywhere, enforceEverywhere, promiseEverywhere } from './agent-calls.ts';
+import { openBench } from './open-bench.ts';
 import type { LoadOptions, LoadResult } from './flip-load.ts';
 
 const usage = 'npm run bench -- flip [--rounds N] [--json FILE]';
@@ -45,9 +44,7 @@ export async function run(args: string[]): Promise<void> {
     throw new Error(`${usage}: --rounds expects a whole number above 0, seen "${values.rounds}"`);
 
   const [loadBefore = 0] = loadavg();
-  const folder = mkdtempSync(join(tmpdir(), 'flip-'));
-  const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
-  const ports = reservePorts(cacheFolder());
+  const { supervisor, ports, close } = await openBench(console.log);
   try {
     const haproxy = await obtainHaproxy(console.log);
     const layer = await startAccessLayer({
@@ -75,9 +72,7 @@ export async function run(args: string[]): Promise<void> {
     await Promise.all(Object.values(layer.units).map((unit) => unit.process.stop()));
     report(judge(layer, flips, loaded, loadBefore), values.json);
   } finally {
-    await supervisor.close();
-    ports.release();
-    rmSync(folder, { recursive: true, force: true });
+    await close();
   }
 }
 
@@ -121,6 +116,7 @@ function startLoad(options: LoadOptions): { end(): Promise<LoadResult> } {
     [resolve(import.meta.dirname, 'flip-load.ts'), JSON.stringify(options)],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
+  endWithUs(child);
   let text = '';
   child.stdout?.on('data', (part: Buffer) => (text += part.toString()));
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));

@@ -6,6 +6,7 @@ import type { PushDatasourceParameters } from '../../domain/step-parameters.ts';
 import type { StepInput, StepOutcome } from '../../domain/step.ts';
 import type { Accounts, DatabaseServer } from '../engines/database-server.ts';
 import { repositoryFile } from '../sites/start-worker.ts';
+import { endWithUs } from '../process/end-with-us.ts';
 
 export const accounts: Accounts = {
   admin: { user: 'siteshift', password: 'bench-admin' },
@@ -75,6 +76,7 @@ export async function runPush(parameters: PushDatasourceParameters, epoch: numbe
     env: { ...process.env, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  endWithUs(child);
   child.stdin.end(JSON.stringify(input));
   const [printed, complaints] = await Promise.all([text(child.stdout), text(child.stderr)]);
   if (printed === '') throw new Error(`pushDatasource gave no outcome: ${complaints.slice(0, 500)}`);

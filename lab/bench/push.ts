@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { StepOutcome } from '../../domain/step.ts';
-import { cacheFolder } from '../engines/cache.ts';
-import { reservePorts } from '../process/ports.ts';
-import { closeOnSignals, openSupervisor } from '../process/supervise.ts';
+import { openBench } from './open-bench.ts';
 import { startCenter, startPrimaries, startRig, type Rig, type RigOptions, type Round } from './push-rig.ts';
 
 /** Times in ms from the moment in which the step began to publish; one clock, all on one host. */
@@ -80,14 +77,9 @@ export async function run(args: string[]): Promise<void> {
     throw new Error(`--targets: expected some of ${names.join(',')}, seen ${values.targets}`);
   }
   const [load = 0] = loadavg();
-  const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
-  const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
-  closeOnSignals(supervisor, console.log);
-  const ports = reservePorts(cacheFolder());
+  const bench = await openBench(console.log);
   const options: RigOptions = {
-    supervisor,
-    ports,
-    folder,
+    ...bench,
     say: console.log,
     consumers,
     processes,
@@ -107,9 +99,7 @@ export async function run(args: string[]): Promise<void> {
     }
     report(results, load, values.json);
   } finally {
-    await supervisor.close();
-    ports.release();
-    rmSync(folder, { recursive: true, force: true });
+    await bench.close();
   }
 }
 

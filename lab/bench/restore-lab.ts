@@ -1,7 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { cacheFolder } from '../engines/cache.ts';
 import { applyAll } from '../kubernetes/apply-all.ts';
 import { takeBackup, syncNow } from '../kubernetes/backup.ts';
 import { startKubernetesLab, type KubernetesLab } from '../kubernetes/kubernetes-lab.ts';
@@ -10,8 +6,7 @@ import { builderFor } from '../kubernetes/object-builder.ts';
 import { fillPlatform } from '../kubernetes/platform.ts';
 import { SERVICE_NAMESPACES } from '../kubernetes/service-objects.ts';
 import { waitForLocation } from '../kubernetes/velero.ts';
-import { reservePorts } from '../process/ports.ts';
-import { openSupervisor } from '../process/supervise.ts';
+import { openBench } from './open-bench.ts';
 
 /** Nodes of the cluster that is lost, and that the standby must have in the end. */
 export const NODES = 8;
@@ -29,9 +24,7 @@ export async function onFreshLab<Result>(
   say: (line: string) => void,
   work: (filled: Filled) => Promise<Result>,
 ): Promise<Result> {
-  const folder = mkdtempSync(join(tmpdir(), 'siteshift-restore-'));
-  const supervisor = await openSupervisor({ stateFolder: folder, say });
-  const ports = reservePorts(cacheFolder());
+  const { supervisor, ports, folder, close } = await openBench(say);
   try {
     const lab = await startKubernetesLab({
       dir: folder,
@@ -51,9 +44,7 @@ export async function onFreshLab<Result>(
     await syncNow(lab.west, 'daily-1');
     return await work({ lab, folder, platform: [...filled.platform, ...more], services: filled.services });
   } finally {
-    await supervisor.close('kill');
-    ports.release();
-    rmSync(folder, { recursive: true, force: true });
+    await close();
   }
 }
 

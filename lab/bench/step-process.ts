@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { Json } from '../../domain/json.ts';
 import type { StepOutcome } from '../../domain/step.ts';
+import { endWithUs } from '../process/end-with-us.ts';
 
 export interface StepRun {
   readonly outcome: StepOutcome;
@@ -39,6 +40,7 @@ export async function runStepProcess(options: {
   const child = spawn(process.execPath, ['worker/run-step.ts', kind, '--times', String(times)], {
     stdio: 'pipe',
   });
+  endWithUs(child);
   let memoryMb = 0;
   const sampling = setInterval(() => {
     memoryMb = Math.max(memoryMb, peakMb(child.pid));

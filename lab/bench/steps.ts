@@ -1,16 +1,15 @@
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { loadavg, tmpdir } from 'node:os';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
-import { cacheFolder } from '../engines/cache.ts';
 import { obtainTemporal, startTemporal } from '../engines/temporal.ts';
-import { reservePorts, type PortBlock } from '../process/ports.ts';
-import { openSupervisor, type Supervised, type Supervisor } from '../process/supervise.ts';
+import type { Supervised } from '../process/supervise.ts';
 import { searchAttributes } from '../sites/layout.ts';
 import { bundleWorkflows, startWorker } from '../sites/start-worker.ts';
+import { openBench, type OpenBench } from './open-bench.ts';
 import { chainPlan, runChain, type StepTimes } from './chain-of-steps.ts';
 import { sidesOf, type StepsSide } from './steps-sides.ts';
 
@@ -51,14 +50,12 @@ export async function run(args: string[]): Promise<void> {
   const steps = wholeNumber('--steps', values.steps, 2, 1_000);
   const rounds = wholeNumber('--rounds', values.rounds, 1, 50);
   const sides = sidesOf(values.against);
-  const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
-  const supervisor = await openSupervisor({ stateFolder: folder, say: console.log });
-  const ports = reservePorts(cacheFolder());
+  const bench = await openBench(console.log);
   const hook = await startHook();
   try {
     const program = await obtainTemporal(console.log);
     const running: Running[] = [];
-    for (const side of sides) running.push(await startSide(supervisor, { folder, ports, program }, side));
+    for (const side of sides) running.push(await startSide(bench, program, side));
     for (const { client } of running)
       await runChain(client, taskQueue, chainPlan('warm-up', warmUpSteps, hook.url));
     for (let round = 0; round < rounds; round += 1) {
@@ -71,9 +68,7 @@ export async function run(args: string[]): Promise<void> {
     await Promise.all(running.map(({ client }) => client.connection.close()));
   } finally {
     hook.close();
-    await supervisor.close();
-    ports.release();
-    rmSync(folder, { recursive: true, force: true });
+    await bench.close();
   }
 }
 
@@ -84,12 +79,8 @@ function wholeNumber(name: string, text: string, least: number, most: number): n
 }
 
 async function startSide(
-  supervisor: Supervisor,
-  {
-    folder,
-    ports,
-    program,
-  }: { readonly folder: string; readonly ports: PortBlock; readonly program: string },
+  { folder, supervisor, ports }: OpenBench,
+  program: string,
   side: StepsSide,
 ): Promise<Running> {
   const frontend = await ports.next();

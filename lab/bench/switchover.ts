@@ -1,16 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import type { StepOutcome } from '../../domain/step.ts';
-import { cacheFolder } from '../engines/cache.ts';
-import { reservePorts } from '../process/ports.ts';
-import { openSupervisor } from '../process/supervise.ts';
+import { endWithUs } from '../process/end-with-us.ts';
 import { startCluster, type LabCluster } from '../sites/start-databases.ts';
+import { openBench } from './open-bench.ts';
 import { bareInput, stepInput, type Move } from './switchover-inputs.ts';
 import { startWritingClients, type WritingClients } from './writing-clients.ts';
 
@@ -84,10 +82,8 @@ export async function benchSwitchover(options: {
 }
 
 async function benchEngine(engine: SwitchoverResult['engine'], rounds: number): Promise<SwitchoverResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'siteshift-bench-'));
   const say = (line: string) => console.log(line);
-  const supervisor = await openSupervisor({ stateFolder: folder, say });
-  const ports = reservePorts(cacheFolder());
+  const { supervisor, ports, folder, close } = await openBench(say);
   try {
     const name = engine === 'mysql' ? 'orders' : 'payments';
     const cluster = await startCluster({
@@ -101,9 +97,7 @@ async function benchEngine(engine: SwitchoverResult['engine'], rounds: number): 
     });
     return await measure(cluster, folder, rounds);
   } finally {
-    await supervisor.close('kill');
-    ports.release();
-    rmSync(folder, { recursive: true, force: true });
+    await close();
   }
 }
 
@@ -154,7 +148,7 @@ async function changeOver(change: Change): Promise<Sample> {
   const { variant, clients } = change;
   const script =
     variant === 'floor' ? ['lab/bench/bare-switchover.ts'] : ['worker/run-step.ts', 'promoteDatabase'];
-  const child = spawn(process.execPath, script, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = endWithUs(spawn(process.execPath, script, { stdio: ['pipe', 'pipe', 'inherit'] }));
   const answer = text(child.stdout);
   const ended = once(child, 'exit');
   await untilIdle(child.pid);

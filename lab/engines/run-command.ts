@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { endWithUs } from '../process/end-with-us.ts';
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -20,6 +21,7 @@ export function runCommand(
       timeout: options.timeoutMs ?? 0,
       killSignal: 'SIGKILL',
     });
+    endWithUs(child);
     let printed = '';
     let everything = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

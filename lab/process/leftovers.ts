@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning, processesMarked, type ProcessIdentity } from './identity.ts';
@@ -28,7 +28,7 @@ export function removeRecord(stateFolder: string, name: string): void {
 }
 
 export function readRecords(stateFolder: string): ProcessRecord[] {
-  mkdirSync(recordsFolder(stateFolder), { recursive: true });
+  if (!existsSync(recordsFolder(stateFolder))) return [];
   return readdirSync(recordsFolder(stateFolder))
     .filter((file) => file.endsWith('.json'))
     .map((file) => JSON.parse(readFileSync(join(recordsFolder(stateFolder), file), 'utf8')) as ProcessRecord);

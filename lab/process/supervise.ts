@@ -14,7 +14,8 @@ export interface Supervisor {
   /** What was started here and not given up, running or not. */
   list(): readonly Supervised[];
   /**
-   * Stops everything at once, or kills it where its data is not needed any more, and gives the folder free.
+   * Stops everything at once, or kills it where its data is not needed any more, and gives the folder free. May be
+   * called again, by a signal or by what fails because of it.
    * Stop first what needs the rest for its own ending.
    */
   close(how?: 'stop' | 'kill'): Promise<void>;
@@ -39,6 +40,7 @@ export async function openSupervisor(options: {
 
   const processes = new Map<string, Supervised>();
   let isClosing = false;
+  let closing: Promise<void> | undefined;
   const mayStart = (name: string) => {
     if (isClosing) throw new Error(`${name} is not started: the lab is closing`);
   };
@@ -55,37 +57,15 @@ export async function openSupervisor(options: {
     },
     list: () => [...processes.values()],
     close: async (how = 'stop') => {
-      isClosing = true; // a restart under way must not start anew what was just stopped
+      isClosing = true; // a start or restart under way must not start anew what was just stopped
       if (how === 'kill') killAll();
-      await stopAll([...processes.values()]);
-      process.off('exit', killAll);
-      held.release();
+      closing ??= stopAll([...processes.values()]).then(() => {
+        process.off('exit', killAll);
+        held.release();
+      });
+      await closing;
     },
   };
-}
-
-/** npm passes Ctrl-C on to a child that the terminal has told already: that one is not the user's second. */
-const SAME_PRESS_MS = 1_000;
-
-/** Ctrl-C and `kill` stop all of the lab; a second one stops it the hard way. */
-export function closeOnSignals(supervisor: Supervisor, say: (line: string) => void): void {
-  let firstAt: number | undefined;
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (firstAt !== undefined) {
-      if (performance.now() - firstAt > SAME_PRESS_MS) process.exit(130); // its handler kills what is left
-      return;
-    }
-    firstAt = performance.now();
-    say(`${signal}: stopping everything (once more: kill it)`);
-    void supervisor.close().then(
-      () => process.exit(signal === 'SIGINT' ? 130 : 143),
-      (error: unknown) => {
-        say(`stopping failed: ${String(error)}`);
-        process.exit(1);
-      },
-    );
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 }
 
 async function stopAll(processes: Supervised[]): Promise<void> {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endWithUs } from '../process/end-with-us.ts';
 import { bucketCount, databaseNames, homes, userHeader } from '../sites/layout.ts';
 import { repositoryFile } from '../sites/start-worker.ts';
 import { bucketOf } from '../../domain/routing.ts';
@@ -47,6 +48,7 @@ export function startWriter(lab: TwoSiteLab, load: Partial<LoadOptions> = {}): W
   const child = spawn(process.execPath, [repositoryFile('lab/writer/main.ts'), configFile], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  endWithUs(child);
   let counters: LoadCounters = {
     acknowledged: 0,
     fenced: 0,
