@@ -35,7 +35,7 @@ export const callHook: StepKind<CallHookParameters, Json> = {
     const summary = ok
       ? `${hook}: ${observed.summary}`
       : `${hook}: expected state already after apply; seen ${observed.state}: ${observed.summary}`;
-    return { ok, observed: toJson(observed), summary };
+    return { ok, isComing: observed.state === 'wait', observed: toJson(observed), summary };
   },
 
   async undo(input, tools) {

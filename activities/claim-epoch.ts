@@ -3,6 +3,7 @@ import {
   claimedEpoch,
   decideClaim,
   nextClaim,
+  promisedOrUnheard,
   removedGateways,
   voters,
 } from '../domain/claim-decisions.ts';
@@ -22,7 +23,9 @@ type Input = StepInput<ClaimEpochParameters>;
 
 interface Ballot {
   readonly promised: readonly string[];
+  /** Nothing heard, or not yet able to promise anything; in words. */
   readonly silent: readonly string[];
+  /** Bound to an epoch that is not below the one that was asked for. */
   readonly refused: readonly GatewayRefused[];
 }
 
@@ -43,9 +46,9 @@ export const claimEpoch: StepKind<ClaimEpochParameters, ObservedClaim> = {
       const { floorEpoch = 0 } = input.parameters;
       let epoch = ownPromise(observed, input) ?? nextClaim([...seen, floorEpoch]);
       let ballot = await vote(asked, epoch, input, tools);
-      if (ballot.refused.length > 0) {
+      if (ballot.refused.length > 0 && ballot.promised.length < majorityOf(voting.length)) {
         // Somebody claimed between our look and our vote, or a gateway that was silent then knows of a later claim.
-        epoch = nextClaim(ballot.refused.map((refusal) => refusal.highest.epoch));
+        epoch = nextClaim([epoch, ...ballot.refused.map((refusal) => refusal.highest.epoch)]);
         ballot = await vote(asked, epoch, input, tools);
       }
       refuseUnlessWon(ballot, voting, epoch, input);
@@ -69,8 +72,11 @@ export const claimEpoch: StepKind<ClaimEpochParameters, ObservedClaim> = {
       const holders = answering(observed).filter(
         ({ promised }) => promised.epoch === observed.epoch && promised.operation === id,
       );
+      const epoch = ownPromise(observed, input) ?? 0;
       return {
         ok: observed.epoch > 0,
+        isComing:
+          epoch > 0 && promisedOrUnheard(observed, voting, { id, epoch }) >= majorityOf(voting.length),
         observed,
         summary:
           observed.epoch > 0
@@ -119,8 +125,11 @@ async function vote(
       await gateway.promise({ domain, epoch, operation: id });
       return { promised: gateway.name };
     } catch (error) {
-      if (error instanceof GatewayRefused) return { refused: error };
-      throw error;
+      if (!(error instanceof GatewayRefused)) throw error;
+      // One that has just lost its state is bound to nothing, and waits until it has heard from its peers.
+      return error.highest.epoch < epoch
+        ? { gateway: gateway.name, silent: `refuses: ${error.message}` }
+        : { refused: error };
     }
   });
   await tools.reached('claimEpoch:after-promise');
@@ -139,6 +148,11 @@ function refuseUnlessWon(
 ): void {
   const { promised, silent, refused } = ballot;
   if (promised.length >= majorityOf(voting.length)) return;
+  // Nobody was against it: the next attempt looks again, and says what to do when they stay silent.
+  if (refused.length === 0)
+    throw new Error(
+      `epoch ${epoch} of ${operation.domain}: ${promised.length} of ${voting.length} gateways promised; ${silent.join('; ')}`,
+    );
   const holder = refused
     .map((refusal) => refusal.highest)
     .reduce<Stamp | undefined>((a, b) => (a === undefined || b.epoch > a.epoch ? b : a), undefined);

@@ -97,21 +97,29 @@ export async function runStep<Parameters, Observed extends Json, Read>(
   }
 }
 
+/** A server or an agent that restarts is back within this time; a person who is asked for nothing is not. */
+const passesWithinMs = 8_000;
+
 const waitMsOf = ({ waitMs = 60_000 }: { readonly waitMs?: number }): number => waitMs;
 
-/** Looks again while the answer is wait; a precheck looks once. */
+function patienceMs(step: { readonly waitMs?: number }, decision: Decision): number {
+  if (decision.kind === 'wait') return waitMsOf(step);
+  return decision.kind === 'refuse' && decision.mayPass === true ? passesWithinMs : 0;
+}
+
+/** Looks again while the answer is wait, or a refusal that may pass; a precheck looks once. */
 async function decideWhenReady<Parameters, Observed extends Json, Read>(
   step: StepKind<Parameters, Observed, Read>,
   input: Attempt<Parameters, Read>,
   tools: StepTools,
 ): Promise<{ before: Observed; decision: Decision }> {
-  const deadline = tools.now() + waitMsOf(step);
+  const startedAt = tools.now();
   for (;;) {
     const before = await step.observe(input, tools);
     const decision = step.decide(before, input);
-    if (decision.kind !== 'wait' || input.mode === 'precheck' || tools.now() >= deadline)
+    if (input.mode === 'precheck' || tools.now() - startedAt >= patienceMs(step, decision))
       return { before, decision };
-    tools.heartbeat(decision.for);
+    tools.heartbeat('for' in decision ? decision.for : decision.kind);
     await tools.sleep(500);
   }
 }
@@ -124,11 +132,12 @@ async function verifyWhenReady<Parameters, Observed extends Json, Read>(
   applied: Applied,
 ): Promise<Verified<Observed>> {
   const deadline = tools.now() + waitMsOf(step);
-  for (;;) {
+  for (let pauseMs = 100; ; pauseMs = Math.min(1_000, 2 * pauseMs)) {
+    const lookedAt = tools.now();
     const verified = await step.verify(input, tools, applied);
     if (verified.ok || verified.isComing !== true || tools.now() >= deadline) return verified;
     tools.heartbeat(verified.summary);
-    await tools.sleep(100);
+    await tools.sleep(Math.max(pauseMs, tools.now() - lookedAt)); // a look at a whole cluster is work for it
   }
 }
 

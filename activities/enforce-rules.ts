@@ -92,6 +92,9 @@ async function offer(gateway: GatewayClient, rules: StampedRules): Promise<Gatew
     };
   } catch (error) {
     if (error instanceof GatewaySilent) return { gateway: name, silent: error.message };
+    // Bound to nothing higher: it has lost its state, and takes part again once it has heard from its peers.
+    if (error instanceof GatewayRefused && error.highest.epoch < claimOf(epoch))
+      return { gateway: name, silent: `refuses: ${error.message}` };
     throw error;
   }
 }

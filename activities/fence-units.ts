@@ -74,8 +74,8 @@ export const fenceUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
       const workers = there.reduce((sum, gateway) => sum + gateway.workers.length, 0);
       return {
         ok: verdict.kind === 'passed',
-        // As in decideOpen: a lease runs out by itself, and before it does a proxy may be back.
-        isComing: verdict.kind === 'waiting' && verdict.remainingMs !== undefined,
+        // A lease runs out by itself, and who is only restarting is back before; a later claim stays.
+        isComing: answering(observed).every(({ accepted }) => accepted.epoch <= openEpoch(input.operation)),
         observed,
         summary:
           verdict.kind === 'passed'

@@ -6,7 +6,7 @@ import {
   type ObservedGateway,
   type ObservedGateways,
 } from './observed-gateways.ts';
-import type { Stamp } from './operation.ts';
+import type { Operation, Stamp } from './operation.ts';
 import type { Decision, StepInput } from './step.ts';
 import type { ClaimEpochParameters, GatewayParameters } from './step-parameters.ts';
 
@@ -65,45 +65,80 @@ export function claimedEpoch(
   return own > 0 && holders.length >= majorityOf(voters.length) ? own : 0;
 }
 
-/** Is there anything that the gateways' side speaks against, whatever the step? Undefined when there is not. */
+/** How many have promised this claim, or may have: one that is silent, or has lost its state for the moment. */
+export const promisedOrUnheard = (
+  { gateways }: ObservedGateways,
+  voting: readonly string[],
+  { id, epoch }: Pick<Operation, 'id' | 'epoch'>,
+): number =>
+  gateways.filter(
+    (one) =>
+      voting.includes(one.gateway) &&
+      ('silent' in one || !one.joined || (one.promised.operation === id && one.promised.epoch === epoch)),
+  ).length;
+
+export interface GatewayProblem {
+  readonly text: string;
+  /** An agent or a network that is only restarting would look like this. */
+  readonly mayPass: boolean;
+}
+
+export const refusal = (problems: readonly GatewayProblem[]): Decision => ({
+  kind: 'refuse',
+  reasons: problems.map(({ text }) => text),
+  mayPass: problems.every(({ mayPass }) => mayPass),
+});
+
+const lasting = (text: string): GatewayProblem => ({ text, mayPass: false });
+const passing = (text: string): GatewayProblem => ({ text, mayPass: true });
+
+/** What the gateways' side speaks against, whatever the step. */
 export function gatewayProblems(
   observed: ObservedGateways,
   input: Pick<StepInput<GatewayParameters>, 'overrides' | 'parameters'>,
-): readonly string[] {
+): readonly GatewayProblem[] {
   const { parameters } = input;
   const removed = outOfTraffic(observed, input);
   const names = Object.keys(parameters.gateways);
-  if (names.length === 0) return ['the inventory has no gateways'];
+  if (names.length === 0) return [lasting('the inventory has no gateways')];
   const unknown = removed.filter((gateway) => !names.includes(gateway));
   if (unknown.length > 0) {
-    return [`removedGateways: expected some of ${names.join(', ')}, seen ${unknown.join(', ')}`];
+    return [lasting(`removedGateways: expected some of ${names.join(', ')}, seen ${unknown.join(', ')}`)];
   }
   const voting = voters(parameters, removed);
   const there = answering(observed).filter((gateway) => voting.includes(gateway.gateway));
   const needed = majorityOf(voting.length);
-  const problems: string[] = [];
+  const problems: GatewayProblem[] = [];
   if (there.length < needed || voting.length === 0) {
     const silent = silentSentences(observed.gateways.filter((one) => voting.includes(one.gateway)));
     problems.push(
-      `${there.length} of ${voting.length} gateways answer, ${needed} are needed: ${silent.join('; ')}; gateways that are out of traffic for good are named by the override removedGateways`,
+      passing(
+        `${there.length} of ${voting.length} gateways answer, ${needed} are needed: ${silent.join('; ')}; gateways that are out of traffic for good are named by the override removedGateways`,
+      ),
     );
   }
   for (const gateway of there) {
     const { leaseMs } = parameters.routing;
     if (gateway.leaseMs !== leaseMs) {
       problems.push(
-        `${gateway.gateway}: its lease is ${gateway.leaseMs} ms, the inventory says ${leaseMs} ms: waiting times would be wrong`,
+        lasting(
+          `${gateway.gateway}: its lease is ${gateway.leaseMs} ms, the inventory says ${leaseMs} ms: waiting times would be wrong`,
+        ),
       );
     }
     const strangers = gateway.gateways.filter((one) => !names.includes(one));
     const missing = names.filter((one) => !gateway.gateways.includes(one));
     if (strangers.length > 0 || missing.length > 0) {
       problems.push(
-        `${gateway.gateway} is configured with the gateways ${gateway.gateways.join(', ')}, the inventory says ${names.sort().join(', ')}`,
+        lasting(
+          `${gateway.gateway} is configured with the gateways ${gateway.gateways.join(', ')}, the inventory says ${names.sort().join(', ')}`,
+        ),
       );
     }
     if (!gateway.joined) {
-      problems.push(`${gateway.gateway} has no state yet: it waits until it has heard from every peer`);
+      problems.push(
+        passing(`${gateway.gateway} has no state yet: it waits until it has heard from every peer`),
+      );
     }
   }
   return problems;
@@ -111,7 +146,7 @@ export function gatewayProblems(
 
 export function decideClaim(observed: ObservedClaim, input: StepInput<ClaimEpochParameters>): Decision {
   const problems = gatewayProblems(observed, input);
-  if (problems.length > 0) return { kind: 'refuse', reasons: problems };
+  if (problems.length > 0) return refusal(problems);
   const { operation, style, parameters } = input;
   const there = answering(observed);
   const above = there.find((gateway) => (boundTo(gateway)?.epoch ?? 0) > observed.epoch + 1);

@@ -1,4 +1,13 @@
-import { claimedEpoch, boundTo, gatewayProblems, outOfTraffic, voters } from './claim-decisions.ts';
+import {
+  boundTo,
+  claimedEpoch,
+  gatewayProblems,
+  outOfTraffic,
+  promisedOrUnheard,
+  refusal,
+  voters,
+  type GatewayProblem,
+} from './claim-decisions.ts';
 import { judgeBarrier, type Barrier } from './gateway-barrier.ts';
 import { canonicalJson } from './json.ts';
 import { majorityOf } from './lease.ts';
@@ -47,7 +56,7 @@ export function decideFence(observed: ObservedGateways, input: Input): Decision 
   const { current, wanted } = parameters;
   const moved = movedRanges(current, wanted);
   const problems = [...gatewayProblems(observed, input), ...claimProblems(observed, input)];
-  if (problems.length > 0) return { kind: 'refuse', reasons: problems };
+  if (problems.length > 0) return refusal(problems);
   const isBegun = observed.ownMembers !== null;
   const stale = isBegun ? undefined : stalePlan(observed, parameters);
   if (stale !== undefined) return { kind: 'refuse', reasons: [stale] };
@@ -88,7 +97,7 @@ export function decideOpen(observed: ObservedGateways, input: Input): Decision {
   const { current, wanted } = parameters;
   const moved = movedRanges(current, wanted);
   const problems = [...gatewayProblems(observed, input), ...claimProblems(observed, input)];
-  if (problems.length > 0) return { kind: 'refuse', reasons: problems };
+  if (problems.length > 0) return refusal(problems);
   const there = answering(observed);
   if (moved === '') {
     const stale = stalePlan(observed, parameters);
@@ -127,29 +136,33 @@ const isAt = (accepted: Stamp, epoch: number, operation: string) =>
   accepted.epoch === epoch && accepted.operation === operation;
 
 /** The epoch must be ours at a majority, and nobody may be bound to a higher one. Nothing to say in a precheck. */
-function claimProblems(observed: ObservedGateways, input: Input): readonly string[] {
+function claimProblems(observed: ObservedGateways, input: Input): readonly GatewayProblem[] {
   const { operation, parameters } = input;
   if (operation.epoch === 0) return [];
   const beaten = answering(observed).flatMap((gateway) => {
     const highest = boundTo(gateway);
     return highest !== undefined && highest.epoch > openEpoch(operation)
       ? [
-          `${gateway.gateway} is bound to epoch ${highest.epoch} of operation ${highest.operation}; ours is ${operation.epoch} of ${operation.id}`,
+          {
+            text: `${gateway.gateway} is bound to epoch ${highest.epoch} of operation ${highest.operation}; ours is ${operation.epoch} of ${operation.id}`,
+            mayPass: false,
+          },
         ]
       : [];
   });
   if (beaten.length > 0) return beaten;
-  const claimed = claimedEpoch(
-    observed.gateways,
-    voters(parameters, outOfTraffic(observed, input)),
-    operation.id,
-  );
-  if (claimed === operation.epoch) return [];
+  const voting = voters(parameters, outOfTraffic(observed, input));
+  if (claimedEpoch(observed.gateways, voting, operation.id) === operation.epoch) return [];
   const promises = answering(observed).map(
     ({ gateway, promised }) =>
       `${gateway} has promised epoch ${promised.epoch} to ${promised.operation || 'nobody'}`,
   );
-  return [`epoch ${operation.epoch} is not claimed by ${operation.id} at a majority: ${promises.join('; ')}`];
+  return [
+    {
+      text: `epoch ${operation.epoch} is not claimed by ${operation.id} at a majority: ${promises.join('; ')}`,
+      mayPass: promisedOrUnheard(observed, voting, operation) >= majorityOf(voting.length),
+    },
+  ];
 }
 
 /** The plan rests on the table that was in force when it was made. */

@@ -33,7 +33,8 @@ export type Decision =
   /** `snapshot`: what the target itself still knows of the state before, so that a repeated step can be undone, too. */
   | { readonly kind: 'already'; readonly because: string; readonly snapshot?: Json }
   | { readonly kind: 'apply'; readonly will: readonly string[] }
-  | { readonly kind: 'refuse'; readonly reasons: readonly string[] }
+  /** `mayPass`: by what is seen of targets that may only be restarting; it counts after some seconds of looking again. */
+  | { readonly kind: 'refuse'; readonly reasons: readonly string[]; readonly mayPass?: boolean }
   | { readonly kind: 'wait'; readonly for: readonly string[] };
 
 /**

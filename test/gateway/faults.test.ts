@@ -142,11 +142,11 @@ test('reloads in the middle of a move lose neither the fence nor the opening', a
   expect(strayWrites(layer)).toEqual([]);
 });
 
-/** While the master starts itself anew, nobody listens on its socket. */
+/** While the master starts itself anew, nobody listens on its socket: for some ms, which a busy machine may miss. */
 async function reloadUntilDeaf(gateway: LabGateway): Promise<void> {
-  reloadHaproxy(gateway.haproxy);
-  const deadline = performance.now() + 5_000;
-  for (;;) {
+  const deadline = performance.now() + 15_000;
+  for (let looks = 0; ; looks += 1) {
+    if (looks % 100 === 0) reloadHaproxy(gateway.haproxy);
     const isDeaf = await askHaproxy(gateway.masterSocket, 'show version').then(
       () => false,
       () => true,
@@ -173,6 +173,28 @@ test('proxies that are reloading just when a step looks back are waited for', as
   for (const gateway of [g1, g2, g3])
     await askUntil(gateway, 'POST', movedUser, ({ status }) => status === 200);
   expect(strayWrites(layer)).toEqual([]);
+});
+
+test('agents that are restarting just when a step looks are waited for', async () => {
+  const { layer, g1, g2, g3 } = await started();
+  g3.agent.kill(); // for good
+  await g3.agent.gone();
+  const backSoon = async (agent: LabGateway['agent']) => {
+    agent.kill();
+    await agent.gone();
+    return new Promise<void>((resolve, reject) => {
+      setTimeout(() => agent.restart().then(() => resolve(), reject), 1_500);
+    });
+  };
+  let back = backSoon(g2.agent);
+  const move = await startMove(layer, 'run-1', 'west');
+  await back;
+  await expect.poll(async () => (await stateOf(g2)).joined, { timeout: 10_000 }).toBe(true);
+  expect(await move.fence()).toMatchObject({ status: 'done' });
+  back = backSoon(g1.agent);
+  expect(await move.open()).toMatchObject({ status: 'done' });
+  await back;
+  for (const gateway of [g1, g2]) await askUntil(gateway, 'POST', movedUser, ({ status }) => status === 200);
 });
 
 test('a proxy that dies after it has acknowledged the fence counts as fenced once its lease has run out', async () => {

@@ -154,8 +154,10 @@ test('a fence waits for the writes from before it, and for none of the buckets t
     while (!ending.signal.aborted) await write(otherUser, 150);
   });
   const held: number[] = [];
-  const moving = write(movedUser, 300).then((status) => held.push(status));
-  while ((await inFlight()).writes < 5) await new Promise((resolve) => setTimeout(resolve, 5));
+  const moving = write(movedUser, 800).then((status) => held.push(status));
+  await expect
+    .poll(async () => (await inFlight()).writes, { interval: 5, timeout: 5_000 })
+    .toBeGreaterThanOrEqual(5);
 
   const fenced = await move.fence();
   expect(held).toEqual([200]); // it was let in before the fence, and the fence has waited for it

@@ -116,6 +116,19 @@ test('an apply after which the hook does not see it done has failed', async () =
   });
 });
 
+test('a hook that works on after apply is asked again until it is done', async () => {
+  const states = ['apply', 'wait', 'wait', 'already'];
+  const { url, calls } = await hook({
+    observe: () => ({ body: { state: states.shift() ?? 'already', summary: 'paging' } }),
+    apply: { body: {} },
+  });
+  expect(await runStep(callHook, input(url), tools)).toMatchObject({
+    status: 'done',
+    summary: 'pager: paging',
+  });
+  expect(calls.map(({ action }) => action)).toEqual(['observe', 'apply', 'observe', 'observe', 'observe']);
+});
+
 test('undo hands the snapshot back', async () => {
   const { url, calls } = await hook({ undo: { body: { summary: 'called off' } } });
   const outcome = await runStep(callHook, input(url, { mode: 'undo', snapshot: { was: 'quiet' } }), tools);
