@@ -78,6 +78,7 @@ async function backupContent({ parameters }: Input, tools: StepTools): Promise<r
   const wanted = {
     location,
     clusterName: standby.name,
+    cluster: standby.cluster,
     ...(serviceSelector === undefined ? {} : { serviceSelector }),
   };
   const { chosen } = await findBackup(await openBucket(location, tools), wanted, {

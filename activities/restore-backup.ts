@@ -114,6 +114,8 @@ async function apply(input: Attempted, _: BackupObserved, tools: StepTools): Pro
   const { missing: refused } = await findMissing(client, [...plain], tools.signal);
   const second = await timed('rest', restore(refused));
   const runs = [...first, ...second];
+  const lacking =
+    input.style === 'forced' ? (await findMissing(client, chosen.wanted, tools.signal)).missing : [];
   return {
     durationsMs,
     evidence: [
@@ -125,12 +127,23 @@ async function apply(input: Attempted, _: BackupObserved, tools: StepTools): Pro
       })),
     ],
     details: [...details, ...runs.flatMap(describeRun)],
-    leftToDo: runs
-      .flatMap(({ messages }) => realErrors(messages))
-      .slice(0, SHOWN)
-      .map(({ where, text }) => `restore, ${where}: ${text.slice(0, 300)}`),
+    leftToDo: [...describeLacking(clusterName, lacking), ...describeErrors(runs)],
   };
 }
+
+function describeLacking(cluster: string, lacking: readonly BackupObject[]): readonly string[] {
+  if (lacking.length === 0) return [];
+  const shown = lacking.slice(0, SHOWN).map(itemKey).join(', ');
+  return [
+    `${cluster} lacks ${lacking.length} objects of the backup: ${shown}${lacking.length > SHOWN ? ' …' : ''}`,
+  ];
+}
+
+const describeErrors = (runs: readonly RestoreRun[]): readonly string[] =>
+  runs
+    .flatMap(({ messages }) => realErrors(messages))
+    .slice(0, SHOWN)
+    .map(({ where, text }) => `restore, ${where}: ${text.slice(0, 300)}`);
 
 /** What we bring back by ourselves: plain objects of the kinds that our identity may write. */
 async function oursOf(
@@ -211,12 +224,19 @@ async function installMissing(
   return [`${missing.length} definitions installed that the standby should have had before`];
 }
 
+/** Forced goes on with what could be brought back: the rest is left to do, by name. */
 async function verify(input: Attempted, tools: StepTools): Promise<Verified<BackupObserved>> {
   const observed = await observe(input, tools);
   const { cluster, backup, wanted, missing, firstMissing } = observed;
-  const summary =
-    missing === 0
-      ? `${cluster}: all ${wanted} objects of backup ${backup?.name} are there`
-      : `${cluster}: expected all ${wanted} objects of backup ${backup?.name}, seen ${wanted - missing}; missing: ${firstMissing.slice(0, 5).join(', ')}`;
-  return { ok: missing === 0, observed, summary };
+  const ok = missing === 0 || input.style === 'forced';
+  const what = `objects of backup ${backup?.name}`;
+  const first = firstMissing.slice(0, 5).join(', ');
+  const lacking = ok
+    ? `${cluster}: ${wanted - missing} of ${wanted} ${what} are there; left to do: ${first}`
+    : `${cluster}: expected all ${wanted} ${what}, seen ${wanted - missing}; missing: ${first}; see why, then retry; forced goes on without them`;
+  return {
+    ok,
+    observed,
+    summary: missing === 0 ? `${cluster}: all ${wanted} ${what} are there` : lacking,
+  };
 }

@@ -23,6 +23,7 @@ const skippedGroups = new Set([
  */
 export async function backupCompleteness(
   primary: KubernetesClient,
+  veleroNamespace: string,
   facts: BackupFacts,
   objects: readonly BackupObject[],
 ): Promise<readonly KubernetesFinding[]> {
@@ -42,7 +43,7 @@ export async function backupCompleteness(
         ...(namespace === undefined ? {} : { namespace }),
       };
       const isExpected =
-        isRestored(item, undefined) &&
+        isRestored(item, { veleroNamespace }) &&
         isIncluded(facts, name === 'namespaces' ? metadata.name : namespace) &&
         labels[excludeLabel] !== 'true' &&
         Date.parse(metadata.creationTimestamp ?? '') < facts.startedAt;

@@ -6,7 +6,8 @@ import {
 } from '../../domain/kubernetes/backup-choice.ts';
 import { isRestored } from '../../domain/kubernetes/restore-plan.ts';
 import type { RestoreBackupParameters } from '../../domain/kubernetes/parameters.ts';
-import { readArchive, readBackups, type BackupObject } from './backups.ts';
+import { velerosExceptions } from '../../domain/kubernetes/skipped-by-velero.ts';
+import { readArchive, readBackups, readVolumes, type BackupObject } from './backups.ts';
 import type { Bucket } from './s3.ts';
 
 export interface ReadableBackup {
@@ -25,17 +26,22 @@ export interface BackupSearch {
 /** The newest backup that is good by policy and whose archive can be read to its end; broken ones are passed over. */
 export async function findBackup(
   bucket: Bucket,
-  parameters: Pick<RestoreBackupParameters, 'location' | 'clusterName' | 'serviceSelector'>,
+  parameters: Pick<RestoreBackupParameters, 'location' | 'clusterName' | 'cluster' | 'serviceSelector'>,
   options: { readonly nowMs: number; readonly acceptOld: boolean },
 ): Promise<BackupSearch> {
-  const { location, clusterName, serviceSelector } = parameters;
+  const { location, clusterName, cluster, serviceSelector } = parameters;
+  const rules = {
+    veleroNamespace: cluster.velero.namespace,
+    ...(serviceSelector === undefined ? {} : { selector: serviceSelector }),
+  };
   const backups = await readBackups(bucket);
   const { good, rejected } = chooseBackups(backups, location, { ...options, target: clusterName });
   const broken: Rejected[] = [];
   for (const facts of good) {
     try {
       const objects = await readArchive(bucket, facts.name);
-      const wanted = objects.filter((item) => isRestored(item, serviceSelector));
+      const isException = velerosExceptions(objects, await readVolumes(bucket, facts.name));
+      const wanted = objects.filter((item) => isRestored(item, rules) && !isException(item));
       return { chosen: { facts, objects, wanted }, rejected: [...broken, ...rejected] };
     } catch (error) {
       if (!(error instanceof Error) || !/corrupted|is missing/.test(error.message)) throw error;

@@ -51,7 +51,7 @@ async function freshness(
   tools: StepTools,
 ): Promise<readonly KubernetesFinding[]> {
   const what = `newest backup in ${locationName}`;
-  const parameters = { location, clusterName: standby.name };
+  const parameters = { location, clusterName: standby.name, cluster: standby.cluster };
   const { chosen, rejected } = await findBackup(bucket, parameters, { nowMs: tools.now(), acceptOld: false });
   if (chosen === undefined) {
     const seen = rejected.slice(0, 3).map(({ name, because }) => `${name}: ${because}`);
@@ -74,7 +74,12 @@ async function freshness(
     describeNewest(what, facts, tools.now(), location),
     ...passedOver(rejected, facts),
     ...(await lookAt(`completeness of ${facts.name}`, `see to ${primary.name}`, async () =>
-      backupCompleteness(await clientOf(primary.name, primary.cluster, tools), facts, objects),
+      backupCompleteness(
+        await clientOf(primary.name, primary.cluster, tools),
+        primary.cluster.velero.namespace,
+        facts,
+        objects,
+      ),
     )),
     isSynced
       ? good(`${facts.name} on ${standby.name}`, 'synced')

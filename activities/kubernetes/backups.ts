@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { clusterLabel, type BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
 import { list, mapping, textOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import type { BackupItem } from '../../domain/kubernetes/restore-plan.ts';
+import type { VolumeMethods } from '../../domain/kubernetes/skipped-by-velero.ts';
 import { inLanes } from './lanes.ts';
 import type { Bucket } from './s3.ts';
 import { readTar } from './tar.ts';
@@ -86,6 +87,21 @@ export async function readArchive(bucket: Bucket, name: string): Promise<readonl
     throw new Error(`${bucket.where}${key} (${size} bytes) is truncated or corrupted: ${String(error)}`, {
       cause: error,
     });
+  }
+}
+
+/**
+ * How a backup kept the data of each volume. Only Velero reads it to restore anything: a file that is not there (before
+ * 1.13) or is broken says that nothing was kept.
+ */
+export async function readVolumes(bucket: Bucket, name: string): Promise<VolumeMethods> {
+  const stored = await bucket.get(`backups/${name}/${name}-volumeinfo.json.gz`);
+  if (stored === undefined) return new Map();
+  try {
+    const volumes = list(JSON.parse(gunzipSync(stored.body).toString('utf8'))).map(mapping);
+    return new Map(volumes.map(({ pvName, backupMethod }) => [textOf(pvName), textOf(backupMethod)]));
+  } catch {
+    return new Map();
   }
 }
 

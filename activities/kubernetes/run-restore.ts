@@ -95,7 +95,12 @@ async function create(
   const { name, labels, missing, deadline } = restore;
   await untilVeleroIsReady(velero, { cluster: parameters.clusterName, backup, deadline, tools });
   await tools.reached('restoreBackup:create:before');
-  const spec = restoreSpec({ backup, missing, selector: parameters.serviceSelector });
+  const spec = restoreSpec({
+    backup,
+    missing,
+    selector: parameters.serviceSelector,
+    veleroNamespace: parameters.cluster.velero.namespace,
+  });
   await velero.createRestore(name, labels, spec);
   await tools.reached('restoreBackup:create:after');
   assertOurs(await velero.restore(name), backup, labels);

@@ -23,9 +23,6 @@ export const neverRestored: readonly string[] = [
   'events.events.k8s.io',
   'csinodes.storage.k8s.io',
   'volumeattachments.storage.k8s.io',
-  'backups.velero.io',
-  'restores.velero.io',
-  'backuprepositories.velero.io',
   'mutatingwebhookconfigurations.admissionregistration.k8s.io',
   'validatingwebhookconfigurations.admissionregistration.k8s.io',
   'pods',
@@ -58,10 +55,20 @@ export interface ServiceSelector {
   readonly value: string;
 }
 
-/** Whether an object has to come out of the backup: not ruled out by kind, and not the manifest store's. */
-export function isRestored(item: BackupItem, selector: ServiceSelector | undefined): boolean {
-  if (neverRestored.includes(item.resource) || made.has(`${item.resource}/${item.name}`)) return false;
-  return selector === undefined || item.labels[selector.label] !== selector.value;
+/**
+ * Whether an object has to come out of the backup: not ruled out by kind, and not the manifest store's. Each cluster has
+ * a Velero of its own: the lost one's schedules would go on under the lost cluster's name, its locations and credentials
+ * would take the place of the standby's.
+ */
+export function isRestored(
+  item: BackupItem,
+  { veleroNamespace, selector }: { readonly veleroNamespace: string; readonly selector?: ServiceSelector },
+): boolean {
+  const { resource, namespace, name, labels } = item;
+  if (neverRestored.includes(resource) || made.has(`${resource}/${name}`)) return false;
+  if (resource.endsWith('.velero.io')) return false;
+  if ((resource === 'namespaces' ? name : namespace) === veleroNamespace) return false;
+  return selector === undefined || labels[selector.label] !== selector.value;
 }
 
 /**
@@ -105,6 +112,17 @@ export const operationHash = (operation: Pick<Operation, 'id' | 'epoch'>): strin
   createHash('sha256').update(`${operation.id} ${operation.epoch}`).digest('hex').slice(0, 16);
 
 /**
+ * Velero decides at the volume whether a claim keeps it or gets another one; where the volume is left out, the claim
+ * would wait for the lost one for ever.
+ */
+const besidesClaims: readonly string[] = [
+  'persistentvolumes',
+  'volumesnapshotclasses.snapshot.storage.k8s.io',
+  'volumesnapshotcontents.snapshot.storage.k8s.io',
+  'volumesnapshots.snapshot.storage.k8s.io',
+];
+
+/**
  * The spec of the Restore: only the kinds of which something is missing, and only what is not the store's. The server
  * changes it afterwards, so it is created once and never applied again.
  */
@@ -112,15 +130,19 @@ export function restoreSpec(options: {
   readonly backup: string;
   readonly missing: readonly BackupItem[];
   readonly selector: ServiceSelector | undefined;
+  readonly veleroNamespace: string;
 }): Readonly<Record<string, unknown>> {
-  const { backup, missing, selector } = options;
-  const resources = [...new Set(missing.map(({ resource }) => resource))].toSorted();
+  const { backup, missing, selector, veleroNamespace } = options;
+  const kinds = new Set(missing.map(({ resource }) => resource));
+  const besides = kinds.has('persistentvolumeclaims') ? besidesClaims : [];
+  const resources = [...new Set([...kinds, ...besides])].toSorted();
   const expression = selector && { key: selector.label, operator: 'NotIn', values: [selector.value] };
   return {
     backupName: backup,
     includedResources: resources,
     excludedResources: neverRestored.filter((resource) => !resources.includes(resource)),
     includedNamespaces: ['*'],
+    excludedNamespaces: [veleroNamespace],
     includeClusterResources: true,
     existingResourcePolicy: 'none',
     itemOperationTimeout: '10m',

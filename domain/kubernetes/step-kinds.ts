@@ -13,8 +13,9 @@ export const kubernetesStepKinds: { readonly [kind in KubernetesStepKind]: StepK
   restoreBackup: {
     help: 'restores what a cluster lacks of the newest good Velero backup',
     reversibility: 'forward-only',
-    graceful: 'the backup must not be older than the policy allows',
-    forced: 'takes the newest backup that can be read, however old',
+    graceful: 'the backup must not be older than the policy allows; every object must be there in the end',
+    forced:
+      'takes the newest backup that can be read, however old; what cannot be brought back is listed as left to do',
     undoneBy: 'nothing: what was restored harms nothing while no traffic goes there',
   },
   applyManifests: {

@@ -87,6 +87,7 @@ describe('chooseBackups', () => {
 
 describe('restore plan', () => {
   const item = (resource: string, labels = {}) => ({ resource, name: 'one', namespace: 'shop', labels });
+  const rules = { veleroNamespace: 'velero' };
   it.each([
     ['nodes', false],
     ['mutatingwebhookconfigurations.admissionregistration.k8s.io', false],
@@ -95,7 +96,17 @@ describe('restore plan', () => {
     ['configmaps', true],
     ['gateways.networking.istio.io', true],
   ])('%s comes out of the backup: %s', (resource, expected) => {
-    expect(isRestored(item(resource), undefined)).toBe(expected);
+    expect(isRestored(item(resource), rules)).toBe(expected);
+  });
+
+  it.each([
+    ['a Schedule, which would go on under the name of the lost cluster', item('schedules.velero.io')],
+    ['a location', item('backupstoragelocations.velero.io')],
+    ['a data upload', item('datauploads.velero.io')],
+    ["Velero's credentials", { ...item('secrets'), namespace: 'velero' }],
+    ["Velero's namespace", { resource: 'namespaces', name: 'velero', labels: {} }],
+  ])('leaves %s: the standby has a Velero of its own', (_, one) => {
+    expect(isRestored(one, rules)).toBe(false);
   });
 
   it.each([
@@ -113,13 +124,15 @@ describe('restore plan', () => {
 
   it('leaves what the manifest store owns, and asks only for kinds of which something is missing', () => {
     const selector = { label: 'tier', value: 'service' };
-    expect(isRestored(item('configmaps', { tier: 'service' }), selector)).toBe(false);
+    expect(isRestored(item('configmaps', { tier: 'service' }), { ...rules, selector })).toBe(false);
     const spec = restoreSpec({
       backup: 'b',
       missing: [item('secrets'), item('configmaps'), item('secrets')],
       selector,
+      ...rules,
     });
     expect(spec).toMatchObject({
+      excludedNamespaces: ['velero'],
       backupName: 'b',
       includedResources: ['configmaps', 'secrets'],
       existingResourcePolicy: 'none',
@@ -128,6 +141,16 @@ describe('restore plan', () => {
     expect(spec['excludedResources']).toContain(
       'validatingwebhookconfigurations.admissionregistration.k8s.io',
     );
+  });
+
+  it('has the volumes looked at wherever a claim is missing: else it would wait for the lost one', () => {
+    const spec = restoreSpec({
+      backup: 'b',
+      missing: [item('persistentvolumeclaims')],
+      selector: undefined,
+      ...rules,
+    });
+    expect(spec['includedResources']).toContain('persistentvolumes');
   });
 
   it('names a restore the same each time, as a label value, and otherwise differently', () => {

@@ -117,10 +117,11 @@ describe('runRestore', () => {
     };
     const items = (count: number) =>
       Array.from({ length: count }, (_, index) => ({ resource: 'roles', name: `r${index}`, labels: {} }));
-    const parameters = { clusterName: 'west', timeoutMs: 60_000, stuckMs: 60_000, attempts: 3 };
+    const cluster = { velero: { namespace: 'velero' } };
+    const parameters = { clusterName: 'west', cluster, timeoutMs: 60_000, stuckMs: 60_000, attempts: 3 };
     const given: RestoreOptions = {
       operation: run,
-      parameters: parameters as RestoreOptions['parameters'],
+      parameters: parameters as unknown as RestoreOptions['parameters'],
       backup: 'daily-1',
       missing: items(2),
       stillMissing: async () => items(missing.shift() ?? 0),

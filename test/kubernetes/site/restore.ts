@@ -6,7 +6,9 @@ import { restoreBackup } from '../../../activities/restore-backup.ts';
 import { takeBackup, syncNow } from '../../../lab/kubernetes/backup.ts';
 import { compareWithSnapshot } from '../../../lab/kubernetes/compare-clusters.ts';
 import { VELERO_PATH } from '../../../lab/kubernetes/velero.ts';
+import { waitUntil } from '../../../lab/kubernetes/wait-until.ts';
 import { stepInput, stepTools } from '../step-tools.ts';
+import { CLAIMS, JOBS, VOLUMES } from './odd-objects.ts';
 import {
   lab,
   filled,
@@ -102,6 +104,20 @@ export function restoring(): void {
       expect(await lab.west.api.list(WEBHOOKS)).toEqual([]);
     }, 600_000);
 
+    it('waits for nothing that Velero leaves out: jobs that are over, volumes that are made anew', async () => {
+      const names = async (path: string) =>
+        (await lab.west.api.list(path)).map(({ metadata }) => metadata.name);
+      expect(await names(JOBS)).toEqual([]);
+      expect(await names(VOLUMES)).toEqual(['kept']);
+      const claims = await lab.west.api.list(CLAIMS);
+      expect(claims.map(({ metadata, spec }) => [metadata.name, spec])).toMatchObject([
+        ['anew', { storageClassName: 'standard' }],
+        ['kept', { volumeName: 'kept' }],
+      ]);
+      // Naming a volume that is not there it would wait for ever.
+      expect(claims[0]?.['spec']).not.toHaveProperty('volumeName');
+    });
+
     it('has nothing to do when it runs again', async () => {
       expect(await runStep(restoreBackup, stepInput(restoreParameters()), stepTools())).toMatchObject({
         status: 'already',
@@ -128,6 +144,43 @@ export function restoring(): void {
       );
       const { differences } = await compareWithSnapshot(lab.west.api, onlyPlatform());
       expect(differences).toEqual([]);
+    });
+
+    it('goes on without what the cluster refuses only when forced, and names it', async () => {
+      const { api } = lab.west;
+      const lost = need(
+        filled.platform.find(
+          ({ kind, metadata }) => kind === 'ConfigMap' && metadata.namespace === 'shop-cart',
+        ),
+      );
+      const quota = '/api/v1/namespaces/shop-cart/resourcequotas/namespace';
+      const allow = (count: string | null) =>
+        api.call(
+          'PATCH',
+          quota,
+          { spec: { hard: { 'count/configmaps': count } } },
+          'application/merge-patch+json',
+        );
+      await api.delete(lost);
+      await allow('0');
+      await waitUntil({ what: 'quota in force', withinMs: 30_000 }, async () => {
+        expect((await api.get(quota))['status']).toHaveProperty('used.count/configmaps');
+      });
+      const name = `configmaps/shop-cart/${lost.metadata.name}`;
+      const input = (style: 'graceful' | 'forced') =>
+        stepInput(restoreParameters({ direct: true }), { style });
+      const graceful = await runStep(restoreBackup, input('graceful'), stepTools());
+      expect(graceful.status).toBe('failed');
+      expect(graceful.summary).toMatch(new RegExp(`expected all .*; missing: ${name}; see why, then retry`));
+      const forced = await runStep(restoreBackup, input('forced'), stepTools());
+      expect(forced).toMatchObject({ status: 'done', after: { missing: 1 } });
+      expect(forced.leftToDo?.[0]).toBe(`west lacks 1 objects of the backup: ${name}`);
+      expect(forced.leftToDo?.join('\n')).toMatch(/exceeded quota/);
+      await allow(null);
+      await waitUntil({ what: 'quota lifted', withinMs: 30_000 }, async () => {
+        expect((await api.get(quota))['status']).not.toHaveProperty('hard.count/configmaps');
+      });
+      expect(await runStep(restoreBackup, input('graceful'), stepTools())).toMatchObject({ status: 'done' });
     });
   });
 }

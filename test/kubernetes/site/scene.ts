@@ -15,6 +15,7 @@ import { fillPlatform, type FilledPlatform } from '../../../lab/kubernetes/platf
 import { waitForLocation } from '../../../lab/kubernetes/velero.ts';
 import { openTestLab, type TestLab } from '../../lab/test-lab.ts';
 import { operation, stepInput } from '../step-tools.ts';
+import { addOddObjects } from './odd-objects.ts';
 
 // One site failover of the Kubernetes half, step by step on two real clusters; each check goes on from the one before.
 export let testLab: TestLab;
@@ -31,6 +32,7 @@ export async function openScene(): Promise<void> {
   lab = await startKubernetesLab({ dir, supervisor, ports, nodes: { east: nodes, west: 1 }, say });
   filled = await fillPlatform(lab.east, { say });
   await lab.east.api.apply(deadWebhook, 'platform');
+  await addOddObjects(lab.east);
   // Velero learns the platform's new kinds every five minutes only; a backup before would silently lack their objects.
   await lab.east.processes.velero.restart();
   await waitForLocation(lab.east);
