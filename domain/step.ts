@@ -6,7 +6,8 @@ export const styles = ['graceful', 'forced'] as const;
 export type Style = (typeof styles)[number];
 
 /** precheck looks and decides, apply acts, undo puts back what apply's snapshot recorded. */
-export type StepMode = 'precheck' | 'apply' | 'undo';
+export const stepModes = ['precheck', 'apply', 'undo'] as const;
+export type StepMode = (typeof stepModes)[number];
 
 /**
  * reversible: an abort undoes it. forward-only: it is not undone, but harms nothing when it stays.

@@ -197,6 +197,19 @@ const policy = z.strictObject({
     .describe('Forced promotion stops for a person when the stated loss may be larger.'),
 });
 
+/** Its parts, as plans carry them to the steps. */
+export const sections = {
+  databaseCluster,
+  datasource,
+  configCenter,
+  collector,
+  gateway,
+  routing,
+  tls,
+  url,
+  secretReference,
+};
+
 /** siteshift.yaml */
 export const inventorySchema = z
   .strictObject({

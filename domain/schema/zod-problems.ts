@@ -29,6 +29,14 @@ export function problemsOf(
   return problems.found;
 }
 
+const nowhere: Locate = () => ({ line: 1, column: 1 });
+
+/** The same for a message, which has no lines: `path: expected …, saw …`, or as `whole` where it is all of it. */
+export const sentencesOf = (issues: readonly Issue[], data: unknown, whole: string): readonly string[] =>
+  problemsOf(issues, data, '', nowhere).map(
+    ({ path, expected, seen }) => `${path || whole}: expected ${expected}, saw ${seen}`,
+  );
+
 const plainPath = (path: readonly PropertyKey[]): Path =>
   path.map((part) => (typeof part === 'number' ? part : String(part)));
 
