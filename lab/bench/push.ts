@@ -3,6 +3,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { StepOutcome } from '../../domain/step.ts';
 import { openBench } from './open-bench.ts';
+import { brokenByPush, endWith } from './promises.ts';
 import { startCenter, startPrimaries, startRig, type Rig, type RigOptions, type Round } from './push-rig.ts';
 
 /** Times in ms from the moment in which the step began to publish; one clock, all on one host. */
@@ -98,6 +99,7 @@ export async function run(args: string[]): Promise<void> {
       await rig.end();
     }
     report(results, load, values.json);
+    endWith('push', brokenByPush(results));
   } finally {
     await bench.close();
   }

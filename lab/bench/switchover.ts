@@ -9,6 +9,7 @@ import type { StepOutcome } from '../../domain/step.ts';
 import { endWithUs } from '../process/end-with-us.ts';
 import { startCluster, type LabCluster } from '../sites/start-databases.ts';
 import { openBench } from './open-bench.ts';
+import { brokenBySwitchover, endWith } from './promises.ts';
 import { bareInput, stepInput, type Move } from './switchover-inputs.ts';
 import { startWritingClients, type WritingClients } from './writing-clients.ts';
 
@@ -78,6 +79,7 @@ export async function benchSwitchover(options: {
     console.log(
       `${engine}: client gap p50 ${siteshift.clientGapMs.p50} ms (bare ${floor.clientGapMs.p50}), ratio ${ratio}, of neighbours ${ratioOfPairs}; freeze to open p50 ${siteshift.freezeToOpenMs.p50} ms (bare ${floor.freezeToOpenMs.p50}); lost ${lostWrites}`,
     );
+  endWith('switchover', brokenBySwitchover(results));
   return results;
 }
 
