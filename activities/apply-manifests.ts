@@ -51,8 +51,8 @@ async function observe(input: Attempted, tools: StepTools): Promise<ManifestsObs
   const compared = await compareWithCluster(client, loaded.manifests, stampFor(input), tools.signal);
   const options = { stamp: stampFor(input), force: takesOver(input), signal: tools.signal };
   const checked =
-    input.mode === 'precheck' && loaded.findings.length === 0
-      ? await precheckManifests(client, compared, options)
+    input.mode === 'precheck'
+      ? await precheckManifests(client, compared, loaded.unfit, options)
       : { findings: [], missingNamespaces: [] };
   const findings = [...loaded.findings, ...checked.findings].map(
     ({ object, problem }) => `${object}: ${problem}`,

@@ -1,3 +1,4 @@
+import { replicasOf, scaledBy } from '../domain/kubernetes/autoscaled.ts';
 import { findingsOf } from '../domain/kubernetes/manifest-findings.ts';
 import type { KubernetesObject } from '../domain/kubernetes/object.ts';
 import type { CaptureManifestsParameters } from '../domain/kubernetes/parameters.ts';
@@ -5,10 +6,10 @@ import { gatherServices } from '../domain/kubernetes/services.ts';
 import { judgeCapture, type Capture } from '../domain/kubernetes/store-records.ts';
 import type { Decision, StepInput } from '../domain/step.ts';
 import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
-import { clientOf } from './kubernetes/client.ts';
+import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { discoveryOf } from './kubernetes/discovery.ts';
 import { readStamp } from './kubernetes/epoch-stamp.ts';
-import { forEachObject } from './kubernetes/list.ts';
+import { forEachObject, listObjects } from './kubernetes/list.ts';
 import { probeStore } from './kubernetes/manifest-store-s3.ts';
 import { openStore } from './kubernetes/manifest-store.ts';
 import { refuseDenied } from './kubernetes/refuse-denied.ts';
@@ -26,6 +27,8 @@ export type CaptureObserved = {
   readonly epoch: number;
   readonly storeEpoch: number;
   readonly storeSequence: number;
+  /** When the cluster that the store follows was last looked at, ms since 1970. */
+  readonly storeCapturedAt: number;
   readonly services: number;
   readonly stored: number;
   readonly objects: number;
@@ -75,9 +78,10 @@ async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<L
       },
     );
   }
+  const scaled = scaledBy(await autoscalersOf(client, tools.signal));
   const leftOut: string[] = [];
   const gathered = new Map<string, readonly KubernetesObject[]>();
-  for (const [service, members] of gatherServices(objects, services)) {
+  for (const [service, members] of gatherServices(objects, services, scaled)) {
     const good = members.filter((object) => {
       const findings = findingsOf(object, service);
       leftOut.push(...findings.map(({ object: name, problem }) => `${name}: ${problem}`));
@@ -86,9 +90,24 @@ async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<L
     if (good.length > 0) gathered.set(service, good);
   }
   return {
-    capture: { cluster: clusterName, epoch: stamp?.epoch ?? 0, capturedAt, services: gathered },
+    capture: {
+      cluster: clusterName,
+      epoch: stamp?.epoch ?? 0,
+      capturedAt,
+      services: gathered,
+      replicas: replicasOf(objects, scaled),
+    },
     leftOut,
   };
+}
+
+/** All of the cluster: those that an operator like KEDA makes have neither the services' label nor a place in the store. */
+async function autoscalersOf(
+  client: KubernetesClient,
+  signal: AbortSignal,
+): Promise<readonly KubernetesObject[]> {
+  const resource = await discoveryOf(client).find('autoscaling/v2', 'HorizontalPodAutoscaler');
+  return resource === undefined ? [] : listObjects(client, resource, { signal });
 }
 
 async function observe(input: Attempted, tools: StepTools): Promise<CaptureObserved> {
@@ -104,6 +123,7 @@ async function observe(input: Attempted, tools: StepTools): Promise<CaptureObser
     epoch: capture.epoch,
     storeEpoch: head.epoch,
     storeSequence: head.sequence,
+    storeCapturedAt: head.capturedAt,
     services: capture.services.size,
     stored: Object.keys(head.services).length,
     objects: [...capture.services.values()].reduce((sum, { length }) => sum + length, 0),
@@ -133,15 +153,15 @@ function decide(observed: CaptureObserved, { overrides }: Input): Decision {
       ],
     };
   }
-  if (changed === 0 && goneTotal === 0 && observed.epoch === observed.storeEpoch && storeSequence > 0) {
-    return {
-      kind: 'already',
-      because: `${store}: all ${services} services of ${cluster} are stored as they are`,
-    };
-  }
+  const isSame =
+    changed === 0 && goneTotal === 0 && observed.epoch === observed.storeEpoch && storeSequence > 0;
   return {
-    kind: 'apply',
-    will: [`${store}: store ${changed} changed services of ${cluster}, drop ${goneTotal}`],
+    kind: 'apply', // never `already`: that it was looked at is news, too, and what a stopped schedule is told by
+    will: [
+      isSame
+        ? `${store}: note that all ${services} services of ${cluster} are stored as they are`
+        : `${store}: store ${changed} changed services of ${cluster}, drop ${goneTotal}`,
+    ],
   };
 }
 
@@ -163,8 +183,9 @@ async function apply(input: Attempted, _: CaptureObserved, tools: StepTools): Pr
 
 async function verify(input: Attempted, tools: StepTools): Promise<Verified<CaptureObserved>> {
   const observed = await observe(input, tools);
-  const { cluster, store, services, stored, changed, goneTotal, leftOutTotal } = observed;
-  const ok = changed === 0 && goneTotal === 0 && stored >= services;
+  const { cluster, store, services, stored, changed, goneTotal, leftOutTotal, storeCapturedAt } = observed;
+  const isNoted = storeCapturedAt >= input.read.capture.capturedAt;
+  const ok = isNoted && changed === 0 && goneTotal === 0 && stored >= services;
   const summary = ok
     ? `${store}: ${services} services of ${cluster} stored, ${leftOutTotal} objects left out`
     : `${store}: expected ${services} services of ${cluster}, seen ${stored}, ${changed} of them different`;

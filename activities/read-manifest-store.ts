@@ -1,6 +1,9 @@
 import { Context } from '@temporalio/activity';
 import {
+  isServiceName,
+  NAMED,
   versionNamed,
+  versionOfText,
   versionText,
   type ManifestAnswer,
   type ManifestQuery,
@@ -80,8 +83,12 @@ async function ask(store: ManifestStore, name: string, query: ManifestQuery): Pr
   };
 }
 
-const findVersion = async (store: ManifestStore, service: string, wanted?: string): Promise<VersionRecord> =>
-  found(versionNamed(await store.history(service), service, wanted));
+async function findVersion(store: ManifestStore, service: string, wanted?: string): Promise<VersionRecord> {
+  const named = wanted === undefined ? undefined : versionOfText(wanted);
+  const version =
+    named === undefined || !isServiceName(service) ? undefined : await store.version(service, named);
+  return version ?? found(versionNamed(await store.history(service, NAMED + 1), service, wanted));
+}
 
 function found(result: ReturnType<typeof versionNamed>): VersionRecord {
   if ('version' in result) return result.version;

@@ -1,3 +1,5 @@
+import { withoutReplicas } from '../../domain/kubernetes/autoscaled.ts';
+import type { Comparison } from '../../domain/kubernetes/compare.ts';
 import type { Patience } from '../../domain/kubernetes/answers.ts';
 import { fieldManager, marked, type StoredManifest } from '../../domain/kubernetes/marks.ts';
 import { nameOf, type ManagedFieldsEntry } from '../../domain/kubernetes/object.ts';
@@ -17,6 +19,14 @@ export interface ApplyOptions {
 
 /** An answer without the object's body: we need to know that it was written, not what it looks like now. */
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
+
+/** The manifest as this comparison wants it sent; what is as it should be is only ever tried. */
+export function sentFor(manifest: StoredManifest, comparison: Comparison): StoredManifest {
+  const { object, isAutoscaled } = manifest;
+  if (comparison.kind === 'update') return { ...manifest, object: comparison.sends ?? object };
+  const isThere = comparison.kind === 'unchanged';
+  return isThere && isAutoscaled === true ? { ...manifest, object: withoutReplicas(object) } : manifest;
+}
 
 /** Server-side apply of one manifest. Repeating it changes nothing, so it is repeated through every passing trouble. */
 export async function applyObject(

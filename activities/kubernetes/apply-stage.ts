@@ -4,7 +4,7 @@ import { compare } from '../../domain/kubernetes/compare.ts';
 import type { StoredManifest } from '../../domain/kubernetes/marks.ts';
 import { nameOf } from '../../domain/kubernetes/object.ts';
 import { ApiError, ConnectionError, hasCode } from './api-error.ts';
-import { applyObject, takeOverFields, type ApplyOptions } from './apply-object.ts';
+import { applyObject, sentFor, takeOverFields, type ApplyOptions } from './apply-object.ts';
 import type { KubernetesClient } from './client.ts';
 import { discoveryOf, objectPath } from './discovery.ts';
 import { inLanes } from './lanes.ts';
@@ -97,7 +97,7 @@ async function writeOne(
       continue;
     } else {
       try {
-        return await applyObject(client, resource, manifest, options);
+        return await applyObject(client, resource, sentFor(manifest, current), options);
       } catch (error) {
         if (!hasCode(error, 404) || !mayWait) throw error;
       }

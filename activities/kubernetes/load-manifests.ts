@@ -1,3 +1,4 @@
+import { beginningWith } from '../../domain/kubernetes/autoscaled.ts';
 import { stageOf } from '../../domain/kubernetes/stages.ts';
 import {
   duplicateFindings,
@@ -5,7 +6,7 @@ import {
   type ManifestFinding,
 } from '../../domain/kubernetes/manifest-findings.ts';
 import type { StoredManifest } from '../../domain/kubernetes/marks.ts';
-import { keyOf, nameOf } from '../../domain/kubernetes/object.ts';
+import { keyOf, nameOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import type { ApplyManifestsParameters } from '../../domain/kubernetes/parameters.ts';
 import { matchesAny } from '../../domain/kubernetes/services.ts';
 import type { StoreHead } from '../../domain/kubernetes/store-records.ts';
@@ -17,6 +18,8 @@ export interface LoadedManifests {
   readonly head: StoreHead;
   readonly manifests: readonly StoredManifest[];
   readonly findings: readonly ManifestFinding[];
+  /** Those of the objects that have findings of their own. */
+  readonly unfit: ReadonlySet<KubernetesObject>;
 }
 
 /** The newest stored manifests of the chosen services, with everything that is wrong with them by themselves. */
@@ -29,14 +32,18 @@ export async function loadManifests(
   const isChosen = (service: string) => matchesAny(parameters.services, service);
   const read = await readManifests(store, head, isChosen);
   const skipped = new Set(parameters.without);
-  const manifests = read.manifests.filter(({ object }) => !skipped.has(stageOf(object)));
+  const manifests = beginningWith(read.manifests, head.replicas ?? {}).filter(
+    ({ object }) => !skipped.has(stageOf(object)),
+  );
+  const own = manifests.map(({ object }) => ({ object, findings: findingsOf(object, store.files.where) }));
   return {
     where: store.files.where,
     head,
     manifests,
+    unfit: new Set(own.flatMap(({ object, findings }) => (findings.length > 0 ? [object] : []))),
     findings: [
       ...read.findings,
-      ...manifests.flatMap(({ object }) => findingsOf(object, store.files.where)),
+      ...own.flatMap(({ findings }) => findings),
       ...duplicateFindings(
         manifests.map(({ object }) => ({
           key: keyOf(object),

@@ -1,5 +1,5 @@
 import { canonicalJson } from '../../domain/json.ts';
-import { sha256, type StoredManifest } from '../../domain/kubernetes/marks.ts';
+import { sha256, type ManifestVersion, type StoredManifest } from '../../domain/kubernetes/marks.ts';
 import type { ManifestFinding } from '../../domain/kubernetes/manifest-findings.ts';
 import { nameOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import {
@@ -8,6 +8,7 @@ import {
   judgeCapture,
   nextHead,
   paths,
+  sameHead,
   type Capture,
   type HeadEntry,
   type HeadVerdict,
@@ -38,6 +39,8 @@ export interface ManifestStore {
     capture: Capture,
     beforeHead?: () => Promise<void>,
   ): Promise<HeadVerdict & { readonly head: StoreHead }>;
+  /** One version by its own record, however many there are after it. */
+  version(service: ServiceName, wanted: ManifestVersion): Promise<VersionRecord | undefined>;
   /** Newest first, by following the links from the head; at most `limit` versions. */
   history(service: ServiceName, limit?: number): Promise<readonly VersionRecord[]>;
 }
@@ -58,6 +61,7 @@ export function makeStore(files: StoreFiles): ManifestStore {
     head: async () => (await readHead(files)).head,
     bundle: (service, entry) => readBundle(files, service, entry),
     record: (capture, beforeHead) => record(files, capture, beforeHead),
+    version: (service, wanted) => readVersion(files, service, wanted),
     history: (service, limit = 50) => history(files, service, limit),
   };
 }
@@ -127,21 +131,29 @@ async function record(
   for (;;) {
     const { head, tag } = await readHead(files);
     const verdict = judgeCapture(head, capture);
-    if (verdict.kind !== 'write') return { ...verdict, head };
-    const next = nextHead(head, capture, verdict.changed);
-    await inLanes(verdict.changed, IN_FLIGHT, async (service) => {
-      const entry = next.services[service];
-      const objects = capture.services.get(service);
-      if (entry === undefined || objects === undefined) return;
-      await files.writeOnce(paths.bundle(entry.bundle), bundleText(objects));
-      await files.writeOnce(
-        paths.version(service, entry),
-        canonicalJson(link(service, entry, capture, head)),
-      );
-    });
+    if (verdict.kind === 'stale') return { ...verdict, head };
+    const next = verdict.kind === 'same' ? sameHead(head, capture) : nextHead(head, capture, verdict.changed);
+    if (verdict.kind === 'write') await writeChanged(files, capture, { before: head, next, ...verdict });
     await beforeHead();
     if (await files.replace(paths.head, canonicalJson(next), tag)) return { ...verdict, head: next };
   }
+}
+
+async function writeChanged(
+  files: StoreFiles,
+  capture: Capture,
+  { before, next, changed }: { before: StoreHead; next: StoreHead; changed: readonly ServiceName[] },
+): Promise<void> {
+  await inLanes(changed, IN_FLIGHT, async (service) => {
+    const entry = next.services[service];
+    const objects = capture.services.get(service);
+    if (entry === undefined || objects === undefined) return;
+    await files.writeOnce(paths.bundle(entry.bundle), bundleText(objects));
+    await files.writeOnce(
+      paths.version(service, entry),
+      canonicalJson(link(service, entry, capture, before)),
+    );
+  });
 }
 
 function link(service: ServiceName, entry: HeadEntry, capture: Capture, before: StoreHead): VersionRecord {
@@ -157,6 +169,15 @@ function link(service: ServiceName, entry: HeadEntry, capture: Capture, before: 
   };
 }
 
+async function readVersion(
+  files: StoreFiles,
+  service: ServiceName,
+  wanted: ManifestVersion,
+): Promise<VersionRecord | undefined> {
+  const found = await files.read(paths.version(service, wanted));
+  return found === undefined ? undefined : (JSON.parse(found.text) as VersionRecord);
+}
+
 async function history(
   files: StoreFiles,
   service: ServiceName,
@@ -164,11 +185,10 @@ async function history(
 ): Promise<readonly VersionRecord[]> {
   const { head } = await readHead(files);
   const versions: VersionRecord[] = [];
-  let next: { readonly epoch: number; readonly sequence: number } | undefined = head.services[service];
+  let next: ManifestVersion | undefined = head.services[service];
   while (next !== undefined && versions.length < limit) {
-    const found = await files.read(paths.version(service, next));
-    if (found === undefined) break;
-    const version = JSON.parse(found.text) as VersionRecord;
+    const version = await readVersion(files, service, next);
+    if (version === undefined) break;
     versions.push(version);
     next = version.previous;
   }

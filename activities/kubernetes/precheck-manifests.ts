@@ -2,7 +2,7 @@ import type { ManifestFinding } from '../../domain/kubernetes/manifest-findings.
 import { groupOf, list, mapping, nameOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import type { StoredManifest } from '../../domain/kubernetes/marks.ts';
 import { ApiError } from './api-error.ts';
-import { applyObject, type ApplyOptions } from './apply-object.ts';
+import { applyObject, sentFor, type ApplyOptions } from './apply-object.ts';
 import type { KubernetesClient } from './client.ts';
 import { discoveryOf, type Resource } from './discovery.ts';
 import { inLanes } from './lanes.ts';
@@ -11,16 +11,19 @@ import type { Compared } from './live-objects.ts';
 
 export interface Precheck {
   readonly findings: readonly ManifestFinding[];
-  /** Namespaces that neither the cluster nor the manifests have: the restore must bring them. */
+  /** Namespaces that neither the cluster nor the manifests have: a backup must bring them. */
   readonly missingNamespaces: readonly string[];
-  /** Objects that the server has looked at in a dry run. */
-  readonly dryRuns: number;
 }
 
-/** Tries every manifest that would be written against the cluster without changing anything. */
+/**
+ * Tries every manifest against the cluster without changing anything: also one that stands there as stored, because what
+ * the cluster takes (definitions, policies, webhooks) may have changed since.
+ * @param unfit what has findings of its own: those are said already, and a Secret in clear text is sent nowhere
+ */
 export async function precheckManifests(
   client: KubernetesClient,
   compared: readonly Compared[],
+  unfit: ReadonlySet<KubernetesObject>,
   options: ApplyOptions,
 ): Promise<Precheck> {
   const present = await namespacesOf(client);
@@ -28,9 +31,8 @@ export async function precheckManifests(
   const defined = new Set(compared.flatMap(({ manifest }) => kindsDefined(manifest.object)));
   const findings: ManifestFinding[] = [];
   const missing = new Set<string>();
-  let dryRuns = 0;
-  const writes = compared.filter(({ comparison }) => comparison.kind !== 'unchanged');
-  await inLanes(writes, client.inFlight, async ({ manifest, resource }) => {
+  const fit = compared.filter(({ manifest }) => !unfit.has(manifest.object));
+  await inLanes(fit, client.inFlight, async ({ manifest, comparison, resource }) => {
     const { object } = manifest;
     const { namespace } = object.metadata;
     if (resource === undefined) {
@@ -45,11 +47,11 @@ export async function precheckManifests(
     }
     const isThere = namespace === undefined || present.has(namespace);
     if (!isThere && !brought.has(namespace)) missing.add(namespace);
-    dryRuns += 1;
-    const problem = await dryRun(client, resource, isThere ? manifest : inDefault(manifest), options);
+    const sent = sentFor(manifest, comparison);
+    const problem = await dryRun(client, resource, isThere ? sent : inDefault(sent), options);
     if (problem !== undefined) findings.push({ object: nameOf(object), problem });
   });
-  return { findings, missingNamespaces: [...missing].toSorted(), dryRuns };
+  return { findings, missingNamespaces: [...missing].toSorted() };
 }
 
 /** What the server would say. Answers that only mean "not yet" are none of the manifest's fault. */

@@ -1,4 +1,5 @@
 import type { Stamp } from '../operation.ts';
+import { leavingReplicas, withoutReplicas } from './autoscaled.ts';
 import { covers } from './covers.ts';
 import { takenOver } from './managed-fields.ts';
 import { compareVersions, marks, stampOf, versionOf, versionText, type StoredManifest } from './marks.ts';
@@ -8,9 +9,10 @@ import { nameOf, type KubernetesObject, type ManagedFieldsEntry } from './object
 export type Comparison =
   | { readonly kind: 'create' }
   | { readonly kind: 'unchanged' }
-  /** `takeOver`: managed fields to write first, on this resourceVersion. */
+  /** `sends`: instead of the manifest. `takeOver`: managed fields to write first, on this resourceVersion. */
   | {
       readonly kind: 'update';
+      readonly sends?: KubernetesObject;
       readonly takeOver?: {
         readonly fields: readonly ManagedFieldsEntry[];
         readonly resourceVersion: string;
@@ -30,13 +32,19 @@ export function compare(
   if (live === undefined) return { kind: 'create' };
   const refusal = refusalOf(live, wanted, stamp);
   if (refusal !== undefined) return { kind: 'refused', because: refusal };
-  const isSame = live.metadata.annotations?.[marks.digest] === wanted.digest && covers(live, wanted.object);
+  const { object, isAutoscaled } = wanted;
+  const compared = isAutoscaled === true ? withoutReplicas(object) : object;
+  const isSame = live.metadata.annotations?.[marks.digest] === wanted.digest && covers(live, compared);
   if (isSame) return { kind: 'unchanged' };
-  const fields = takenOver(live);
-  const resourceVersion = live.metadata.resourceVersion;
-  return fields === undefined || resourceVersion === undefined
-    ? { kind: 'update' }
-    : { kind: 'update', takeOver: { fields, resourceVersion } };
+  const { resourceVersion, managedFields = [] } = live.metadata;
+  const fields = resourceVersion === undefined ? undefined : takenOver(live);
+  return {
+    kind: 'update',
+    ...(isAutoscaled === true ? { sends: leavingReplicas(object, live, fields ?? managedFields) } : {}),
+    ...(fields === undefined || resourceVersion === undefined
+      ? {}
+      : { takeOver: { fields, resourceVersion } }),
+  };
 }
 
 function refusalOf(live: KubernetesObject, wanted: StoredManifest, stamp: Stamp): string | undefined {

@@ -1,3 +1,4 @@
+import type { ManifestVersion } from './marks.ts';
 import type { KubernetesObject } from './object.ts';
 import type { HeadEntry, ServiceName, StoreHead, VersionRecord } from './store-records.ts';
 import type { VersionDifference } from './version-differences.ts';
@@ -40,6 +41,18 @@ export type ManifestAnswer =
 export const versionText = ({ epoch, sequence }: Pick<HeadEntry, 'epoch' | 'sequence'>): string =>
   `${epoch}.${sequence}`;
 
+/** The version that a person means by `4.17`. */
+export function versionOfText(text: string): ManifestVersion | undefined {
+  const match = /^(\d+)\.(\d+)$/.exec(text);
+  return match === null ? undefined : { epoch: Number(match[1]), sequence: Number(match[2]) };
+}
+
+/** Such names become paths in the store; none may lead out of it. */
+export const isServiceName = (text: string): boolean => /^[^/.][^/]*\/[^/.][^/]*$/.test(text);
+
+/** So many versions are named to somebody who asked for one that is not there. */
+export const NAMED = 10;
+
 /** The version of that name in a history, newest first; the newest where none is named. */
 export function versionNamed(
   versions: readonly VersionRecord[],
@@ -51,6 +64,7 @@ export function versionNamed(
   if (wanted === undefined) return { version: newest };
   const version = versions.find((one) => versionText(one) === wanted);
   if (version !== undefined) return { version };
-  const known = versions.slice(0, 10).map(versionText).join(', ');
-  return { problem: `${service} has no version ${wanted}; it has ${known}` };
+  const known = versions.slice(0, NAMED).map(versionText).join(', ');
+  const older = versions.length > NAMED ? ' and older ones' : '';
+  return { problem: `${service} has no version ${wanted}; it has ${known}${older}` };
 }

@@ -30,6 +30,8 @@ export interface StoredManifest {
   readonly object: KubernetesObject;
   readonly digest: string;
   readonly version: ManifestVersion;
+  /** Its replicas are an autoscaler's: `object` holds the number to begin with, which is not compared. */
+  readonly isAutoscaled?: true;
 }
 
 /** Versions of one store rise with the epoch, then with the number of the capture. */

@@ -1,20 +1,26 @@
 import type { CapturedServices } from '../schema/kubernetes.ts';
-import { groupOf, type KubernetesObject } from './object.ts';
+import { scaledBy, withoutReplicas } from './autoscaled.ts';
+import { groupOf, keyOf, type KubernetesObject } from './object.ts';
 import type { ServiceName } from './store-records.ts';
 import { isCaptured, stripped } from './strip.ts';
 
-/** Objects of a cluster, stripped and gathered into the services they belong to. */
+/**
+ * Objects of a cluster, stripped and gathered into the services they belong to.
+ * @param scaled keys of what autoscalers scale; by default, of those among the objects
+ */
 export function gatherServices(
-  objects: Iterable<KubernetesObject>,
+  objects: readonly KubernetesObject[],
   settings: Pick<CapturedServices, 'namespaces' | 'serviceLabel'>,
+  scaled: ReadonlySet<string> = scaledBy(objects),
 ): ReadonlyMap<ServiceName, readonly KubernetesObject[]> {
   const services = new Map<ServiceName, KubernetesObject[]>();
   for (const object of objects) {
     if (!isCaptured(object) || !matchesAny(settings.namespaces, object.metadata.namespace ?? '')) continue;
     const service = serviceOf(object, settings.serviceLabel);
     const members = services.get(service);
-    if (members === undefined) services.set(service, [stripped(object)]);
-    else members.push(stripped(object));
+    const manifest = scaled.has(keyOf(object)) ? withoutReplicas(stripped(object)) : stripped(object);
+    if (members === undefined) services.set(service, [manifest]);
+    else members.push(manifest);
   }
   return services;
 }

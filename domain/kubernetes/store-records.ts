@@ -1,4 +1,5 @@
 import { canonicalJson } from '../json.ts';
+import type { Replicas } from './autoscaled.ts';
 import { sha256, type ManifestVersion } from './marks.ts';
 import { keyOf, type KubernetesObject } from './object.ts';
 
@@ -20,11 +21,14 @@ export interface HeadEntry {
  */
 export interface StoreHead {
   readonly format: 1;
-  /** Number of the newest capture, and under which epoch, from which cluster and when (ms since 1970) it was made. */
+  /** Number of the newest capture that changed something, under which epoch and from which cluster it was made. */
   readonly sequence: number;
   readonly epoch: number;
   readonly cluster: string;
+  /** When the cluster was last looked at, ms since 1970; also by a capture that found nothing changed. */
   readonly capturedAt: number;
+  /** What autoscaled objects ran then; no part of any version. Absent in heads from before there was this member. */
+  readonly replicas?: Replicas;
   readonly services: { readonly [service: ServiceName]: HeadEntry };
 }
 
@@ -64,6 +68,7 @@ export interface Capture {
   readonly epoch: number;
   readonly capturedAt: number;
   readonly services: ReadonlyMap<ServiceName, readonly KubernetesObject[]>;
+  readonly replicas: Replicas;
 }
 
 export type HeadVerdict =
@@ -122,9 +127,18 @@ export function nextHead(head: StoreHead, capture: Capture, changed: readonly Se
     epoch: capture.epoch,
     cluster: capture.cluster,
     capturedAt: capture.capturedAt,
+    replicas: capture.replicas,
     services: Object.fromEntries(services),
   };
 }
 
-/** Digest over the whole head: what a plan or a report names as "the manifests as of now". */
-export const headDigest = (head: StoreHead): string => sha256(canonicalJson(head));
+/** The head after a capture that found every service as it is stored: it was looked at, and scaled perhaps. */
+export const sameHead = (head: StoreHead, { capturedAt, replicas }: Capture): StoreHead => ({
+  ...head,
+  capturedAt,
+  replicas,
+});
+
+/** Digest over what the head makes count, whenever it was looked at last: what a report names as "the manifests". */
+export const headDigest = ({ sequence, epoch, cluster, services }: StoreHead): string =>
+  sha256(canonicalJson({ sequence, epoch, cluster, services }));

@@ -16,8 +16,28 @@ export function checkKubernetes({ sites, hooks, kubernetes }: Inventory, problem
       if (hook !== undefined) mustBe('hook', hooks, hook, ['clusters', cluster, 'nodePools', pool, 'hook']);
     }
   }
+  oneClusterEach(kubernetes, problems);
   for (const [location, { from }] of Object.entries(kubernetes.backupLocations)) {
     if (from !== undefined)
       mustBe('Kubernetes cluster', kubernetes.clusters, from, ['backupLocations', location, 'from']);
+  }
+}
+
+/** A manifest store follows one cluster at each epoch: of two in a site, the second one's captures would be refused. */
+function oneClusterEach(
+  { clusters, manifestStores }: NonNullable<Inventory['kubernetes']>,
+  problems: ProblemList,
+): void {
+  if (Object.keys(manifestStores).length === 0) return;
+  const first = new Map<string, string>();
+  for (const [cluster, { site }] of Object.entries(clusters)) {
+    const other = first.get(site);
+    if (other === undefined) first.set(site, cluster);
+    else
+      problems.add(
+        ['kubernetes', 'clusters', cluster, 'site'],
+        `a site without another cluster (a manifest store follows one cluster; ${other} stands in ${site})`,
+        seenText(site),
+      );
   }
 }

@@ -87,6 +87,53 @@ describe('applyManifests on a real API server', () => {
     expect(await dataOf('map-0')).toEqual({ a: 'ours' });
   });
 
+  it('begins with as many replicas as ran, and leaves them to the autoscaler from then on', async () => {
+    const service = (replicas: number, image: string): KubernetesObject => ({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'cart', namespace: shop },
+      spec: {
+        replicas,
+        selector: { matchLabels: { app: 'cart' } },
+        template: {
+          metadata: { labels: { app: 'cart' } },
+          spec: { containers: [{ name: 'main', image }] },
+        },
+      },
+    });
+    const autoscaler: KubernetesObject = {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'cart', namespace: shop },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'cart' },
+        minReplicas: 1,
+        maxReplicas: 9,
+      },
+    };
+    const path = `/apis/apps/v1/namespaces/${shop}/deployments/cart`;
+    const specOf = async () => (await read(path))['spec'] as { replicas: number; template: object };
+    const deliver = async (replicas: number, image: string) => {
+      await scene.keep([...namespaces(shop), service(replicas, image), autoscaler]);
+      return run({}, { readyTimeoutMs: 300 });
+    };
+    // There are no nodes here, so it ends with what is not ready; a conflict would end it sooner and in other words.
+    expect((await deliver(3, 'cart:1')).summary).toContain('stage workloads is not ready');
+    expect((await specOf()).replicas).toBe(3);
+    expect((await deliver(5, 'cart:2')).summary).toContain('stage workloads is not ready');
+    expect((await specOf()).replicas).toBe(3); // nobody else holds it yet: left out, it would be 1
+    await west.api.call('PATCH', `${path}/scale`, { spec: { replicas: 4 } }, 'application/merge-patch+json');
+    expect((await deliver(6, 'cart:3')).summary).toContain('stage workloads is not ready');
+    const { replicas, template } = await specOf();
+    expect(replicas).toBe(4);
+    expect(JSON.stringify(template)).toContain('cart:3');
+    // Only the autoscaler itself is left, which comes last.
+    expect(await run({ mode: 'precheck' })).toMatchObject({
+      status: 'planned',
+      before: { toUpdate: 0, toCreate: 1, findingsTotal: 0 },
+    });
+  });
+
   it('refuses a lower epoch and a twin, before anything is written', async () => {
     await scene.keep([...namespaces(shop), ...configMaps(shop, 2)]);
     expect(await run()).toMatchObject({ status: 'done' });
@@ -172,6 +219,34 @@ describe('applyManifests on a real API server', () => {
     // The control: from now on it does refuse.
     const late = configMaps(shop, 4).at(-1) as KubernetesObject;
     await expect(west.api.create(late as never)).rejects.toThrow('failed calling webhook');
+  });
+
+  it('tries in a precheck also what stands as stored: what the cluster takes may have changed since', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 2)]);
+    expect(await run()).toMatchObject({ status: 'done' });
+    const [group, name] = ['admissionregistration.k8s.io/v1', `no-more-${shop}`];
+    const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['configmaps'] };
+    await west.api.create({
+      apiVersion: group,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name },
+      spec: {
+        matchConstraints: { resourceRules: [rule] },
+        validations: [{ expression: 'false', message: 'nothing of this any more' }],
+      },
+    });
+    const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': shop } };
+    await west.api.create({
+      apiVersion: group,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: { name },
+      spec: { policyName: name, validationActions: ['Deny'], matchResources: { namespaceSelector } },
+    });
+    const prechecked = () => run({ mode: 'precheck' });
+    await expect.poll(async () => (await prechecked()).status, { timeout: 30_000 }).toBe('refused');
+    const { before, details } = await prechecked();
+    expect(before).toMatchObject({ unchanged: 3, findingsTotal: 2 });
+    expect(details.join('\n')).toContain('nothing of this any more');
   });
 
   it('says what is not ready, and goes on with that as left to do when forced', async () => {

@@ -9,6 +9,7 @@ import { openFolderFiles } from '../../activities/kubernetes/manifest-store-fold
 import { makeStore, type ManifestStore } from '../../activities/kubernetes/manifest-store.ts';
 import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
 import type { ApplyManifestsParameters } from '../../domain/kubernetes/parameters.ts';
+import { replicasOf, scaledBy } from '../../domain/kubernetes/autoscaled.ts';
 import { gatherServices } from '../../domain/kubernetes/services.ts';
 import type { KubernetesCluster } from '../../domain/schema/kubernetes.ts';
 import type { StepInput, StepOutcome } from '../../domain/step.ts';
@@ -36,7 +37,14 @@ export function openScene(): Scene {
         namespaces: [],
         serviceLabel: 'app.kubernetes.io/instance',
       });
-      const verdict = await store.record({ cluster: 'east', epoch, capturedAt: captures, services });
+      const replicas = replicasOf(objects, scaledBy(objects));
+      const verdict = await store.record({
+        cluster: 'east',
+        epoch,
+        capturedAt: captures,
+        services,
+        replicas,
+      });
       if (verdict.kind === 'stale') throw new Error(verdict.because);
     },
     parameters: (cluster, more = {}) => ({

@@ -116,6 +116,19 @@ export function refusingManifests(west: () => BareCluster): void {
       });
     });
 
+    it('what is wrong by itself keeps nothing else from being tried', async () => {
+      const secret = { ...object('v1', 'Secret'), stringData: { password: 'hunter2' } };
+      await scene.keep([secret, deployment({ replcas: 2 })]);
+      const { status, details } = await precheck();
+      expect({ status, details }).toEqual({
+        status: 'refused',
+        details: [
+          expect.stringContaining('a Secret in clear text'),
+          expectedOf(refusedByServer('500 .*spec\\.replcas: ')),
+        ],
+      });
+    });
+
     it.each(damaged)('a bundle with %s is refused', async (_, change, finding) => {
       await scene.keep([object('v1', 'ConfigMap', { data: { a: '1' } })]);
       const [name = ''] = readdirSync(join(scene.folder, 'bundles'));

@@ -56,7 +56,10 @@ describe('the section kubernetes in siteshift.yaml', () => {
             kubeconfig: 'env:KUBECONFIG_EAST',
             nodePools: { a: { hook: 'cloud', nodes: 3, selector: 'pool=a' } },
           },
+          west: { site: 'west', kubeconfig: 'env:KUBECONFIG_WEST' },
+          second: { site: 'west', kubeconfig: 'env:KUBECONFIG_SECOND' },
         },
+        manifestStores: { manifests: { kind: 'folder', path: '/var/manifests' } },
         backupLocations: {
           b: {
             endpoint: 'http://s3',
@@ -64,7 +67,7 @@ describe('the section kubernetes in siteshift.yaml', () => {
             accessKey: 'env:A',
             secretKey: 'env:B',
             schedule: 'daily',
-            from: 'west',
+            from: 'south',
           },
         },
       },
@@ -73,7 +76,8 @@ describe('the section kubernetes in siteshift.yaml', () => {
     expect(problems.map(({ path, expected }) => `${path}: ${expected}`)).toEqual([
       'kubernetes.clusters.east.site: a site: "east" or "west"',
       'kubernetes.clusters.east.nodePools.a.hook: a hook, of which there are none',
-      'kubernetes.backupLocations.b.from: a Kubernetes cluster: "east"',
+      'kubernetes.clusters.second.site: a site without another cluster (a manifest store follows one cluster; west stands in west)',
+      'kubernetes.backupLocations.b.from: a Kubernetes cluster: "east", "west" or "second"',
     ]);
   });
 });

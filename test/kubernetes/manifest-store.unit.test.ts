@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../domain/json.ts';
 import { sha256 } from '../../domain/kubernetes/marks.ts';
 import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
-import { bundleText, paths, type Capture } from '../../domain/kubernetes/store-records.ts';
+import { bundleText, headDigest, paths, type Capture } from '../../domain/kubernetes/store-records.ts';
 import { differences } from '../../domain/kubernetes/version-differences.ts';
 import { openFolderFiles } from '../../activities/kubernetes/manifest-store-folder.ts';
 import { probeStore } from '../../activities/kubernetes/manifest-store-s3.ts';
@@ -31,11 +31,13 @@ const capture = (
   at: number,
   services: Record<string, KubernetesObject[]>,
   cluster = 'east',
+  replicas: Capture['replicas'] = {},
 ): Capture => ({
   cluster,
   epoch,
   capturedAt: at,
   services: new Map(Object.entries(services)),
+  replicas,
 });
 const all = () => true;
 
@@ -76,10 +78,18 @@ describe('manifest store in a folder', () => {
     });
   });
 
-  it('writes nothing when nothing changed, and drops services that are gone', async () => {
+  it('notes only the look when nothing changed, and drops services that are gone', async () => {
     const same = { 'shop/cart': [configMap('cart', 'info')], 'shop/mail': [configMap('mail', 'info')] };
-    await store.record(capture(1, 100, same));
-    expect(await store.record(capture(1, 200, same))).toMatchObject({ kind: 'same' });
+    await store.record(capture(1, 100, same, 'east', { cart: 2 }));
+    const before = await store.head();
+    expect(await store.record(capture(1, 200, same, 'east', { cart: 5 }))).toMatchObject({ kind: 'same' });
+    const after = await store.head();
+    expect(after).toEqual({ ...before, capturedAt: 200, replicas: { cart: 5 } });
+    expect(headDigest(after)).toBe(headDigest(before));
+    expect(await store.files.list('versions/')).toHaveLength(2);
+    // It looked before the capture that found nothing changed, and comes late.
+    const late = capture(1, 150, { ...same, 'shop/cart': [configMap('cart', 'old')] });
+    expect(await store.record(late)).toMatchObject({ kind: 'stale' });
     expect(await store.record(capture(1, 300, { 'shop/cart': same['shop/cart'] }))).toMatchObject({
       kind: 'write',
       gone: ['shop/mail'],

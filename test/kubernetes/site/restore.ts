@@ -1,6 +1,6 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { captureManifests } from '../../../activities/capture-manifests.ts';
+import { captureManifests, type CaptureObserved } from '../../../activities/capture-manifests.ts';
 import { runStep } from '../../../activities/define-step.ts';
 import { restoreBackup } from '../../../activities/restore-backup.ts';
 import { takeBackup, syncNow } from '../../../lab/kubernetes/backup.ts';
@@ -28,9 +28,12 @@ export function restoring(): void {
         status: 'done',
         after: { objects: filled.services.length, leftOutTotal: 0 },
       });
-      expect(await runStep(captureManifests, captureInput('east'), stepTools())).toMatchObject({
-        status: 'already',
-      });
+      const again = await runStep(captureManifests, captureInput('east'), stepTools());
+      expect(again).toMatchObject({ status: 'done', details: ['version 0.1: nothing changed'] });
+      const capturedAt = ({ before, after }: typeof again) =>
+        [before, after].map((seen) => (seen as CaptureObserved).storeCapturedAt);
+      const [first = 0, second = 0] = capturedAt(again);
+      expect(second).toBeGreaterThan(first);
     });
 
     it('is not overwritten from another cluster of the same epoch', async () => {
