@@ -100,6 +100,11 @@ export async function runStep<Parameters, Observed extends Json, Read>(
 /** A server or an agent that restarts is back within this time; a person who is asked for nothing is not. */
 const passesWithinMs = 8_000;
 
+/** What was seen in passing may be found again on the way. */
+const distinct = (evidence: readonly Evidence[]): readonly Evidence[] => [
+  ...new Map(evidence.map((one) => [JSON.stringify(one), one])).values(),
+];
+
 const waitMsOf = ({ waitMs = 60_000 }: { readonly waitMs?: number }): number => waitMs;
 
 function patienceMs(step: { readonly waitMs?: number }, decision: Decision): number {
@@ -147,30 +152,25 @@ async function decideAndApply<Parameters, Observed extends Json, Read>(
   tools: StepTools,
 ): Promise<StepOutcome> {
   const { before, decision } = await decideWhenReady(step, input, tools);
+  const { evidence: seen = [] } = decision;
+  const unchanged = { before, after: before, evidence: seen };
   switch (decision.kind) {
-    case 'already':
-      return outcome('already', decision.because, {
-        before,
-        after: before,
-        ...(decision.snapshot === undefined ? {} : { snapshot: decision.snapshot }),
-      });
+    case 'already': {
+      const { kind: _kind, because, ...remembered } = decision;
+      return outcome('already', because, { ...unchanged, ...remembered });
+    }
     case 'refuse':
-      return outcome('refused', decision.reasons.join('; '), {
-        details: decision.reasons,
-        before,
-        after: before,
-      });
+      return outcome('refused', decision.reasons.join('; '), { ...unchanged, details: decision.reasons });
     case 'wait':
       return outcome('waiting', `waits for ${decision.for.join(' and ')}`, {
+        ...unchanged,
         details: decision.for,
-        before,
-        after: before,
       });
     case 'apply':
       break;
   }
   if (input.mode === 'precheck') {
-    return outcome('planned', decision.will.join('; '), { details: decision.will, before, after: before });
+    return outcome('planned', decision.will.join('; '), { ...unchanged, details: decision.will });
   }
   await tools.reached(`${step.kind}:before-apply`);
   const startedAt = tools.now();
@@ -182,7 +182,7 @@ async function decideAndApply<Parameters, Observed extends Json, Read>(
     before,
     after: verified.observed,
     details: applied.details ?? [],
-    evidence: applied.evidence ?? [],
+    evidence: distinct([...seen, ...(applied.evidence ?? [])]),
     durationsMs: { apply: appliedMs, verify: tools.now() - startedAt - appliedMs, ...applied.durationsMs },
     ...(applied.snapshot === undefined ? {} : { snapshot: applied.snapshot }),
     ...(applied.leftToDo === undefined ? {} : { leftToDo: applied.leftToDo }),

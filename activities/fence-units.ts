@@ -1,12 +1,18 @@
 import { rangesOf } from '../domain/bucket-ranges.ts';
-import { judgeBarrier, type Barrier, type BarrierVerdict } from '../domain/gateway-barrier.ts';
+import {
+  excuseOf,
+  excuses,
+  judgeBarrier,
+  type Barrier,
+  type BarrierVerdict,
+} from '../domain/gateway-barrier.ts';
 import { leaseRunsOutAfterMs } from '../domain/lease.ts';
 import { decideFence, planFence } from '../domain/move-decisions.ts';
 import { answering, movedRanges, readingOf, type ObservedGateways } from '../domain/observed-gateways.ts';
 import { fenceEpoch, openEpoch } from '../domain/operation.ts';
 import { changedBuckets, describeTable, fencedTable, type StampedRules } from '../domain/routing.ts';
 import { stampRules } from '../domain/rules-digest.ts';
-import type { Evidence, StepInput } from '../domain/step.ts';
+import type { StepInput } from '../domain/step.ts';
 import type { MoveUnitsParameters } from '../domain/step-parameters.ts';
 import { StepFailed, StepRefused, type StepKind } from './define-step.ts';
 import { drainWrites } from './drain-writes.ts';
@@ -48,17 +54,12 @@ export const fenceUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
       const barrierMs = Math.round(performance.now() - startedAt);
       const there = gateways.filter((gateway) => !passed.excused.some((one) => one.gateway === gateway.name));
       const drained = await drainWrites(there, leavingUnits(input.parameters), input.style, tools);
+      const excused = excuses(passed.excused);
       return {
         snapshot: { table: describeTable(current), epoch: observed.base?.epoch ?? 0 },
         durationsMs: { barrier: barrierMs, drain: drained.ms },
-        evidence: [...excuses(passed), ...drained.evidence],
-        ...(passed.excused.length === 0
-          ? {}
-          : {
-              leftToDo: passed.excused.map(
-                ({ gateway, how }) => `gateway ${gateway} did not acknowledge: ${how}`,
-              ),
-            }),
+        ...excused,
+        evidence: [...excused.evidence, ...drained.evidence],
       };
     }),
 
@@ -117,7 +118,7 @@ async function putBack(gateways: readonly GatewayClient[], input: Input, tools: 
   const { missing } = await spreadRules(gateways, back, tools);
   return {
     summary: `buckets ${movedRanges(current, wanted)} open at their old unit again, epoch ${back.epoch}`,
-    evidence: passed === undefined ? [] : excuses(passed),
+    evidence: passed === undefined ? [] : excuses(passed.excused).evidence,
     ...(missing.length === 0
       ? {}
       : { leftToDo: missing.map((one) => `${one}; it catches up from its peers`) }),
@@ -176,15 +177,6 @@ async function passBarrier(
     enforcement.stop();
   }
 }
-
-const excuseOf = (gateway: string): string => `gateway ${gateway} counts as fenced`;
-
-const excuses = ({ excused }: Passed): readonly Evidence[] =>
-  excused.map(({ gateway, how }) => ({
-    what: excuseOf(gateway),
-    value: how,
-    source: 'barrier',
-  }));
 
 /** unit -> its moved buckets. */
 function leavingUnits({ current, wanted }: MoveUnitsParameters): ReadonlyMap<string, string> {

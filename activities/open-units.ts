@@ -1,4 +1,4 @@
-import { decideOpen, planFence } from '../domain/move-decisions.ts';
+import { decideOpen, leftByOpening, planFence } from '../domain/move-decisions.ts';
 import { answering, movedRanges, type ObservedGateways } from '../domain/observed-gateways.ts';
 import { openEpoch } from '../domain/operation.ts';
 import { stampRules } from '../domain/rules-digest.ts';
@@ -33,14 +33,7 @@ export const openUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
       const inTraffic = gateways.filter((gateway) => !barrier.removed.includes(gateway.name));
       const { missing } = await spreadRules(inTraffic, rules, tools);
       await tools.reached('openUnits:after-rules');
-      const removed = barrier.removed.map(
-        (gateway) =>
-          `gateway ${gateway} was taken out of traffic: start its agent, and move units once more to take it in`,
-      );
-      const leftToDo = [
-        ...missing.map((one) => `${one}; still fenced, it catches up from its peers`),
-        ...removed,
-      ];
+      const leftToDo = leftByOpening(missing, barrier.removed);
       return leftToDo.length === 0 ? {} : { leftToDo };
     }),
 

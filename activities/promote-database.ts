@@ -1,8 +1,10 @@
 import { decidePromotion } from '../domain/promotion/decide-promotion.ts';
-import { isReached } from '../domain/promotion/facts.ts';
+import { isReached, type JournalRow } from '../domain/promotion/facts.ts';
+import { measuredLoss, parseFindings } from '../domain/promotion/findings.ts';
 import { openingToFinish } from '../domain/promotion/interrupted.ts';
-import type { ObservedPromotion } from '../domain/promotion/observed-promotion.ts';
 import { judgePromoted } from '../domain/promotion/judge-promoted.ts';
+import { eventsDisabled, leftAfter, standbyUnreached } from '../domain/promotion/left-to-do.ts';
+import { nodeNamed, type ObservedPromotion } from '../domain/promotion/observed-promotion.ts';
 import type { StepInput } from '../domain/step.ts';
 import type { PromoteDatabaseParameters } from '../domain/step-parameters.ts';
 import {
@@ -13,12 +15,13 @@ import {
 } from './databases/cluster-sessions.ts';
 import { connectTimeoutsMs } from './databases/connection.ts';
 import { demoteOldPrimary } from './databases/demote.ts';
-import { listDisabledEvents } from './databases/events.ts';
+import { disabledEvents } from './databases/events.ts';
 import { promoteForced } from './databases/forced.ts';
 import { promoteGracefully } from './databases/graceful.ts';
+import { readFindings } from './databases/journal.ts';
 import { lockNodes } from './databases/lock-nodes.ts';
 import { isFrozenByOther, openAgain } from './databases/open-again.ts';
-import { at, type Promotion } from './databases/promotion.ts';
+import { at, sessionTo, type Promotion } from './databases/promotion.ts';
 import { finishOpening } from './databases/take-over.ts';
 import { undoPromotion } from './databases/undo.ts';
 import { StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
@@ -41,7 +44,7 @@ export const promoteDatabase: StepKind<PromoteDatabaseParameters, ObservedPromot
       sessions.close();
     }
   },
-  decide: decidePromotion,
+  decide: (observed, input) => ({ evidence: measuredLoss(observed), ...decidePromotion(observed, input) }),
   apply: (input, observed, tools) => underLock(input, tools, applyPromotion, observed),
   verify: verifyPromotion,
   undo: (input, tools) => underLock(input, tools, undoPromotion),
@@ -66,8 +69,9 @@ async function observePromotion(
   inspect: boolean,
 ): Promise<ObservedPromotion> {
   const nodes = await observeNodes(sessions);
-  const reference = openingToFinish(nodes, input)?.primary ?? input.parameters.primary;
-  const compared = await compareWith(sessions, nodes, reference);
+  const opened = openingToFinish(nodes, input);
+  const compared = await compareWith(sessions, nodes, opened?.primary ?? input.parameters.primary);
+  const opening = opened === undefined ? undefined : await readOpening(sessions, opened);
   const inspections: Record<string, ObservedPromotion['inspections'][string]> = {};
   if (inspect) {
     await Promise.all(
@@ -77,7 +81,17 @@ async function observePromotion(
       }),
     );
   }
-  return { nodes, inspections, compared };
+  return { nodes, inspections, compared, ...(opening === undefined ? {} : { opening }) };
+}
+
+async function readOpening(
+  sessions: ClusterSessions,
+  opened: JournalRow,
+): Promise<ObservedPromotion['opening']> {
+  const connection = sessions.reached.get(opened.primary);
+  if (connection === undefined) return undefined;
+  const text = await readFindings(connection, sessions.cluster.journalSchema, opened);
+  return { findings: parseFindings(text), disabledEvents: await disabledEvents(connection) };
 }
 
 /** Opens the sessions, takes the locks, and looks again: only what is seen under the locks counts. */
@@ -116,7 +130,7 @@ async function applyPromotion(promotion: Promotion): Promise<Applied> {
   if (opened !== undefined) {
     await finishOpening(promotion, opened);
     await demoteOldPrimary(promotion, opened.primary);
-    await listDisabledEvents(promotion, opened.primary);
+    promotion.leftToDo.push(...leftAfter(observed, opened));
     promotion.details.push(
       `went on where operation ${opened.operation} (epoch ${opened.epoch}) was interrupted, after it had put ${opened.primary} on record`,
     );
@@ -129,8 +143,21 @@ async function applyPromotion(promotion: Promotion): Promise<Applied> {
   const promoted =
     input.style === 'graceful' ? await promoteGracefully(promotion) : await promoteForced(promotion);
   await demoteOldPrimary(promotion, promoted);
+  for (const [name] of promotion.sessions.lost)
+    if (name !== input.parameters.primary && nodeNamed(observed.nodes, name) === undefined)
+      promotion.leftToDo.push(standbyUnreached(name, promoted));
   await listDisabledEvents(promotion, promoted);
   return applied(promotion, promoted);
+}
+
+async function listDisabledEvents(promotion: Promotion, promoted: string): Promise<void> {
+  try {
+    const names = await disabledEvents(sessionTo(promotion, promoted));
+    if (names.length > 0) promotion.leftToDo.push(eventsDisabled(promoted, names));
+  } catch (error) {
+    if (promotion.tools.signal.aborted) throw error;
+    promotion.details.push(`the events of ${promoted} could not be listed: ${String(error)}`);
+  }
 }
 
 const applied = (promotion: Promotion, promoted: string): Applied => ({
@@ -138,7 +165,7 @@ const applied = (promotion: Promotion, promoted: string): Applied => ({
   evidence: promotion.evidence,
   durationsMs: promotion.durationsMs,
   details: promotion.details,
-  leftToDo: promotion.leftToDo,
+  leftToDo: [...new Set(promotion.leftToDo)],
 });
 
 async function verifyPromotion(

@@ -5,9 +5,8 @@ import {
   percentile,
   type TallyState,
 } from '../domain/acknowledgement-tally.ts';
-import { chooseCanary, isReachable, isSiteDead } from '../domain/datasource-decisions.ts';
+import { centerNotTold, chooseCanary, isReachable, isSiteDead } from '../domain/datasource-decisions.ts';
 import type { DatasourceDocument, RegisteredConsumer } from '../domain/datasource.ts';
-import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
 import type { Evidence } from '../domain/step.ts';
 import { collectorClient } from './collector-client.ts';
 import { StepFailed } from './define-step.ts';
@@ -78,7 +77,7 @@ export function openPush(
     document,
     required,
     optional: targets.filter((target) => !required.includes(target)),
-    silent: unreachable.map((center) => leftAt(center, datasource.publishTo, document)),
+    silent: unreachable.map((center) => centerNotTold(center, datasource.publishTo, document.epoch)),
     tally,
     watch: new AcknowledgementWatch({ tally, document, targets, collectors: clients, tools }),
     tools,
@@ -132,7 +131,7 @@ export async function pushToAll(push: Push, document: DatasourceDocument) {
         { center: target.center, error: textOf(error) },
         'the center of the site that is left was not told',
       );
-      return [leftAt(target.center, datasource.publishTo, document)];
+      return [centerNotTold(target.center, datasource.publishTo, document.epoch)];
     }
   });
   await publishTo(push, required, document, deadline);
@@ -214,12 +213,3 @@ function acknowledgementEvidence(
 
 const missingText = ({ missing, refused }: TallyState): string =>
   namesOf(missing.map((consumer) => `${consumer} (${refused.get(consumer) ?? 'silent'})`));
-
-const leftAt = (
-  center: string,
-  publishTo: PushDatasourceParameters['datasource']['publishTo'],
-  document: DatasourceDocument,
-): string => {
-  const keys = publishTo.filter((one) => one.center === center).map(({ key }) => key);
-  return `config center ${center} was not told: ${keys.join(', ')} must be brought to epoch ${document.epoch} before its consumers start again`;
-};

@@ -69,7 +69,13 @@ export function decidePush(observed: ObservedPush, wish: PushWish): Decision {
   const open = observed.publications.filter(isReachable).filter((one) => !isPublished(one, observed, wish));
   if (open.length === 0 && observed.missingCount === 0 && wish.mode !== 'precheck') {
     const because = `${wish.datasource}: epoch ${wish.operation.epoch} is published, and ${observed.live} of ${observed.live} consumers run on it`;
-    return { kind: 'already', because, snapshot: { previous: observed.previous } };
+    const silent = observed.publications.filter((one) => !isReachable(one));
+    return {
+      kind: 'already',
+      because,
+      snapshot: { previous: observed.previous },
+      leftToDo: silent.map(({ center }) => centerNotTold(center, silent, wish.operation.epoch)),
+    };
   }
   const target = typeof primary === 'string' ? primary : `the primary of ${wish.database} in ${wish.toSite}`;
   const centers = open.map((one) => one.center).join(', ');
@@ -131,6 +137,15 @@ function centersWaitedFor(publications: readonly ObservedPublication[], wish: Pu
   const silent = needed.filter((one) => one.state === 'unreachable');
   if (wish.style === 'forced' && publications.some(isReachable)) return [];
   return silent.map((one) => `config center ${one.center} (${one.why})`);
+}
+
+export function centerNotTold(
+  center: string,
+  places: readonly { readonly center: string; readonly key: string }[],
+  epoch: number,
+): string {
+  const keys = places.filter((one) => one.center === center).map(({ key }) => key);
+  return `config center ${center} was not told: ${keys.join(', ')} must be brought to epoch ${epoch} before its consumers start again`;
 }
 
 export const isReachable = (one: ObservedPublication): boolean => one.state !== 'unreachable';

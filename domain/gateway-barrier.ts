@@ -2,6 +2,7 @@ import { claimOf } from './gateway-decisions.ts';
 import { leaseRunsOutAfterMs, majorityOf } from './lease.ts';
 import type { WorkerAcknowledgement } from './gateway-protocol.ts';
 import type { Stamp } from './operation.ts';
+import type { StepOutcome } from './step.ts';
 
 /** What the orchestrator last heard from a gateway about its rules, in this attempt; `silent` says why nothing. */
 export type GatewayReading =
@@ -27,11 +28,14 @@ export interface Barrier {
   readonly leaseMs: number;
 }
 
+/** A gateway that has not acknowledged and counts as fenced nevertheless. */
+export interface Excused {
+  readonly gateway: string;
+  readonly how: string;
+}
+
 export type BarrierVerdict =
-  | {
-      readonly kind: 'passed';
-      readonly excused: readonly { readonly gateway: string; readonly how: string }[];
-    }
+  | { readonly kind: 'passed'; readonly excused: readonly Excused[] }
   /** `remainingMs`: how long the leases still run; undefined while nothing has started to run out. */
   | { readonly kind: 'waiting'; readonly for: readonly string[]; readonly remainingMs?: number };
 
@@ -44,7 +48,7 @@ export function judgeBarrier(barrier: Barrier, readings: readonly GatewayReading
   const { gateways, members, nextMembers, removed, fence, leaseMs } = barrier;
   const pastMs = majorityAcceptedForMs(members, readings, fence);
   const leaseOver = pastMs !== undefined && pastMs >= leaseRunsOutAfterMs(leaseMs);
-  const excused: { gateway: string; how: string }[] = [];
+  const excused: Excused[] = [];
   const waiting: string[] = [];
   for (const gateway of gateways) {
     const reading = readings.find((one) => one.gateway === gateway);
@@ -98,3 +102,15 @@ export function majorityAcceptedForMs(
     .sort((a, b) => b - a);
   return ages[majorityOf(members.length) - 1];
 }
+
+export const excuseOf = (gateway: string): string => `gateway ${gateway} counts as fenced`;
+
+/** How each excused gateway came to count as fenced, and that somebody has to look at it. */
+export const excuses = (excused: readonly Excused[]): Pick<StepOutcome, 'evidence' | 'leftToDo'> => ({
+  evidence: excused.map(({ gateway, how }) => ({ what: excuseOf(gateway), value: how, source: 'barrier' })),
+  ...(excused.length === 0
+    ? {}
+    : {
+        leftToDo: excused.map(({ gateway, how }) => `gateway ${gateway} did not acknowledge: ${how}`),
+      }),
+});

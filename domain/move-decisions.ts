@@ -8,10 +8,16 @@ import {
   voters,
   type GatewayProblem,
 } from './claim-decisions.ts';
-import { judgeBarrier, type Barrier } from './gateway-barrier.ts';
+import { excuses, judgeBarrier, type Barrier } from './gateway-barrier.ts';
 import { canonicalJson } from './json.ts';
 import { majorityOf } from './lease.ts';
-import { answering, movedRanges, readingOf, type ObservedGateways } from './observed-gateways.ts';
+import {
+  answering,
+  movedRanges,
+  readingOf,
+  silentGateways,
+  type ObservedGateways,
+} from './observed-gateways.ts';
 import { fenceEpoch, openEpoch, type Stamp } from './operation.ts';
 import { describeTable } from './routing.ts';
 import type { Decision, StepInput } from './step.ts';
@@ -67,20 +73,25 @@ export function decideFence(observed: ObservedGateways, input: Input): Decision 
     ({ accepted }) => accepted.operation === operation.id && accepted.epoch === openEpoch(operation),
   );
   if (isBegun && opened !== undefined) {
+    const how = `buckets ${moved} were opened under epoch ${opened.accepted.epoch} after it`;
     return {
       kind: 'already',
       because: `the fence was passed: ${opened.gateway} has opened buckets ${moved} under epoch ${opened.accepted.epoch}`,
       snapshot,
+      ...excuses(
+        silentGateways(observed).map(({ gateway, silent }) => ({ gateway, how: `${how} (${silent})` })),
+      ),
     };
   }
-  if (
-    isBegun &&
-    judgeBarrier(planFence(observed, input).barrier, observed.gateways.map(readingOf)).kind === 'passed'
-  ) {
+  const verdict = isBegun
+    ? judgeBarrier(planFence(observed, input).barrier, observed.gateways.map(readingOf))
+    : undefined;
+  if (verdict?.kind === 'passed') {
     return {
       kind: 'already',
       because: `buckets ${moved} are fenced at epoch ${fenceEpoch(operation)}`,
       snapshot,
+      ...excuses(verdict.excused),
     };
   }
   const count = Object.keys(parameters.gateways).length;
@@ -116,7 +127,16 @@ export function decideOpen(observed: ObservedGateways, input: Input): Decision {
     gateway.workers.length > 0 &&
     gateway.workers.every((worker) => worker.digest === gateway.accepted.digest);
   if (there.every(isOpen)) {
-    return { kind: 'already', because: `buckets ${moved} are open at epoch ${openEpoch(operation)}` };
+    const removed = outOfTraffic(observed, input);
+    const behind = silentGateways(observed).filter(({ gateway }) => !removed.includes(gateway));
+    return {
+      kind: 'already',
+      because: `buckets ${moved} are open at epoch ${openEpoch(operation)}`,
+      leftToDo: leftByOpening(
+        behind.map(({ gateway, silent }) => `gateway ${gateway} ${silent}`),
+        removed,
+      ),
+    };
   }
   const passed = there.some((gateway) => isAt(gateway.accepted, openEpoch(operation), operation.id));
   const barrier = judgeBarrier(planFence(observed, input).barrier, observed.gateways.map(readingOf));
@@ -131,6 +151,15 @@ export function decideOpen(observed: ObservedGateways, input: Input): Decision {
     will: [`opens buckets ${moved} at epoch ${openEpoch(operation)} on ${there.length} gateways`],
   };
 }
+
+/** What is to be done about gateways that the opening did not reach, or was not to reach. @param behind sentences */
+export const leftByOpening = (behind: readonly string[], removed: readonly string[]): readonly string[] => [
+  ...behind.map((one) => `${one}; still fenced, it catches up from its peers`),
+  ...removed.map(
+    (gateway) =>
+      `gateway ${gateway} was taken out of traffic: start its agent, and move units once more to take it in`,
+  ),
+];
 
 const isAt = (accepted: Stamp, epoch: number, operation: string) =>
   accepted.epoch === epoch && accepted.operation === operation;

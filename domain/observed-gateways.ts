@@ -51,6 +51,9 @@ export const isAnswering = (gateway: ObservedGateway): gateway is AnsweringGatew
 export const answering = ({ gateways }: { readonly gateways: readonly ObservedGateway[] }) =>
   gateways.filter(isAnswering);
 
+export const silentGateways = ({ gateways }: { readonly gateways: readonly ObservedGateway[] }) =>
+  gateways.flatMap((one) => ('silent' in one ? [one] : []));
+
 /** "gw-2 does not answer (connect ECONNREFUSED)". */
 export const silentSentences = (gateways: readonly ObservedGateway[]): readonly string[] =>
   gateways.flatMap((one) => ('silent' in one ? [`${one.gateway} ${one.silent}`] : []));

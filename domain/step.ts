@@ -29,14 +29,20 @@ export interface StepInput<Parameters = Json> {
   readonly overrides?: { readonly [name: string]: string };
 }
 
-/** What `decide` answers: a pure function of what was observed and what is wished. */
-export type Decision =
-  /** `snapshot`: what the target itself still knows of the state before, so that a repeated step can be undone, too. */
-  | { readonly kind: 'already'; readonly because: string; readonly snapshot?: Json }
+/** What `decide` answers: a pure function of what was observed and what is wished. `evidence`: what was seen in passing. */
+export type Decision = { readonly evidence?: readonly Evidence[] } & (
+  | ({ readonly kind: 'already'; readonly because: string } & Remembered)
   | { readonly kind: 'apply'; readonly will: readonly string[] }
   /** `mayPass`: by what is seen of targets that may only be restarting; it counts after some seconds of looking again. */
   | { readonly kind: 'refuse'; readonly reasons: readonly string[]; readonly mayPass?: boolean }
-  | { readonly kind: 'wait'; readonly for: readonly string[] };
+  | { readonly kind: 'wait'; readonly for: readonly string[] }
+);
+
+/**
+ * What the target itself still knows of how it came to be so. The attempt that changed it may have died before it could
+ * tell: without this the report would lose its evidence, an abort its way back, and a person what is left to do.
+ */
+type Remembered = Partial<Pick<StepOutcome, 'snapshot' | 'details' | 'durationsMs' | 'leftToDo'>>;
 
 /**
  * done: changed by us. already: was so (also our own earlier attempt). planned: precheck says it would act.

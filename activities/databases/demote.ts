@@ -1,5 +1,6 @@
 import { isReached } from '../../domain/promotion/facts.ts';
 import { sourceOf } from '../../domain/promotion/find-primary.ts';
+import { holdsMore, oldPrimaryOpen, oldPrimaryUnreached } from '../../domain/promotion/left-to-do.ts';
 import { at, found, pollUntil, sessionTo, sourceAt, type Promotion } from './promotion.ts';
 
 /**
@@ -10,9 +11,7 @@ export async function demoteOldPrimary(promotion: Promotion, promoted: string): 
   const { input, sessions, tools } = promotion;
   const { primary: name } = input.parameters;
   if (!sessions.reached.has(name)) {
-    promotion.leftToDo.push(
-      `${name} could not be reached: end its process with SIGKILL if it still runs; when it is back, closed, it must be rejoined or rebuilt as a standby of ${promoted} (docs/databases.md)`,
-    );
+    promotion.leftToDo.push(oldPrimaryUnreached(name, promoted));
     return;
   }
   const startedAt = tools.now();
@@ -32,21 +31,13 @@ async function demote(promotion: Promotion, name: string, promoted: string): Pro
   const current = sessionTo(promotion, promoted);
   const before = await driver.closedAt(old);
   if (!before.frozen) {
-    promotion.leftToDo.push(
-      `${name} still accepts connections as a primary, fenced by semi-sync only: end its process with SIGKILL (a KILL of its sessions, a clean shutdown or switching semi-sync off would commit what nobody has), then rejoin or rebuild it`,
-    );
+    promotion.leftToDo.push(oldPrimaryOpen(name));
     return;
   }
-  const { missing, missingCount } = await driver.difference(
-    current,
-    await driver.position(current),
-    before.position.last,
-  );
+  const { missing } = await driver.difference(current, await driver.position(current), before.position.last);
   if (missing !== '') {
     found(promotion, `transactions that only ${name} holds`, missing, name);
-    promotion.leftToDo.push(
-      `${name} holds ${missingCount} transaction(s) that ${promoted} lacks (${missing}): it stays closed; save them, then rebuild it`,
-    );
+    promotion.leftToDo.push(holdsMore(name, missing, promoted));
     return;
   }
   await at(promotion, 'relieve-semi-sync', () => driver.relieveSemiSync(old));

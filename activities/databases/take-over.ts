@@ -1,5 +1,7 @@
 import type { JournalRow } from '../../domain/promotion/facts.ts';
+import { promotionPosition, recordedEvidence, type Findings } from '../../domain/promotion/findings.ts';
 import { remainingAckers } from '../../domain/promotion/guarantees.ts';
+import { acknowledgesAlone } from '../../domain/promotion/left-to-do.ts';
 import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { StepRefused } from '../define-step.ts';
 import type { DatabaseConnection } from './connection.ts';
@@ -89,9 +91,7 @@ async function awaitAckers(
       );
     if (isExpected) await driver.relieveSemiSync(candidate);
     found(promotion, 'opened without acknowledgers', acceptAlone, candidate.node);
-    promotion.leftToDo.push(
-      `${candidate.node} acknowledges writes alone, with semi-sync off: attach a replica, then switch semi-sync on again (docs/databases.md)`,
-    );
+    promotion.leftToDo.push(acknowledgesAlone(candidate.node));
     return 'alone';
   });
 }
@@ -155,33 +155,41 @@ async function openCandidate(
       await createJournal(candidate, cluster.journalSchema);
     }
     options.committing();
-    await recordOpening(promotion, candidate, options);
+    found(promotion, promotionPosition, options.position, options.candidate);
+    await recordOpening(promotion, candidate, { ...options, frozenSince: options.frozen?.since ?? null });
   });
   await at(promotion, 'open', () => driver.open(candidate));
   if (options.frozen !== undefined)
     promotion.durationsMs['freezeToOpen'] = tools.now() - options.frozen.since;
-  found(promotion, 'promotion position', options.position, options.candidate);
+}
+
+interface Opening {
+  readonly position: string;
+  readonly durability: OpenedDurability;
+  readonly frozenSince: number | null;
 }
 
 /** @throws StepRefused when the journal belongs to a later operation or to a twin */
 async function recordOpening(
-  { input, sessions, observed, tools }: Promotion,
+  { input, sessions, observed, tools, evidence, details, durationsMs }: Promotion,
   promoted: DatabaseConnection,
-  opening: { readonly position: string; readonly durability: OpenedDurability },
+  { position, durability, frozenSince }: Opening,
 ): Promise<void> {
   const { operation, parameters } = input;
   const { cluster } = sessions;
-  const holder = await writeJournal(promoted, cluster.journalSchema, {
+  const findings: Findings = { evidence, details, durationsMs, frozenSince };
+  const row: JournalRow = {
     epoch: operation.epoch,
     phase: 'opened',
     operation: operation.id,
     primary: promoted.node,
     identity: nodeNamed(observed.nodes, promoted.node)?.server.identity ?? '',
     previous: parameters.primary,
-    position: opening.position,
-    durability: opening.durability,
+    position,
+    durability,
     at: tools.now(),
-  });
+  };
+  const holder = await writeJournal(promoted, cluster.journalSchema, row, JSON.stringify(findings));
   if (holder !== undefined)
     throw new StepRefused([
       `${promoted.node} refuses: its journal holds epoch ${holder.epoch} of operation ${holder.operation}, this is epoch ${operation.epoch} of ${operation.id}`,
@@ -197,6 +205,10 @@ export async function finishOpening(promotion: Promotion, opened: JournalRow): P
   const { driver } = sessions;
   const connection = sessionTo(promotion, opened.primary);
   const closed = nodeNamed(observed.nodes, opened.primary)?.server.writable !== true;
+  const findings = observed.opening?.findings ?? null;
+  promotion.evidence.push(...recordedEvidence(opened, findings));
+  promotion.details.push(...(findings?.details ?? []));
+  Object.assign(promotion.durationsMs, findings?.durationsMs);
   if (closed) {
     // It may have been restarted in between: then it has forgotten its role, and its replicas must be counted again.
     await driver.stopReplication(connection);
@@ -209,7 +221,11 @@ export async function finishOpening(promotion: Promotion, opened: JournalRow): P
     const durability = await awaitAckers(promotion, connection, siblings);
     if (!isOwn) await adopt(promotion, opened, durability);
   }
-  if (closed) await at(promotion, 'open', () => driver.open(connection));
+  if (closed) {
+    await at(promotion, 'open', () => driver.open(connection));
+    const since = findings?.frozenSince ?? null;
+    if (since !== null) promotion.durationsMs['freezeToOpen'] = promotion.tools.now() - since;
+  }
   await at(promotion, 'finish-siblings', () => siblings.finish());
 }
 
@@ -217,9 +233,10 @@ async function adopt(promotion: Promotion, opened: JournalRow, durability: Opene
   const { driver } = promotion.sessions;
   const connection = sessionTo(promotion, opened.primary);
   const { last } = await driver.position(connection);
+  const frozenSince = promotion.observed.opening?.findings?.frozenSince ?? null;
+  found(promotion, 'went on with the opening of', opened.operation, opened.primary);
   await at(promotion, 'admit-journal', () => driver.admitOrchestrator(connection));
   await at(promotion, 'write-journal', () =>
-    recordOpening(promotion, connection, { position: last, durability }),
+    recordOpening(promotion, connection, { position: last, durability, frozenSince }),
   );
-  found(promotion, 'went on with the opening of', opened.operation, opened.primary);
 }

@@ -9,6 +9,7 @@ import {
   type LossStatement,
 } from '../../domain/promotion/guarantees.ts';
 import { isReleased } from '../../domain/promotion/facts.ts';
+import { holdsMore } from '../../domain/promotion/left-to-do.ts';
 import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { StepRefused } from '../define-step.ts';
 import { drain, type Chosen } from './drain.ts';
@@ -120,10 +121,7 @@ async function prove(
     ];
     if (reasons.length > 0) throw new StepRefused(reasons, promotion.evidence);
     for (const [name, errant] of received.errant)
-      if (name !== chosen.name)
-        promotion.leftToDo.push(
-          `${name} holds ${errant}, which ${chosen.name} lacks: look at it, then rebuild ${name}`,
-        );
+      if (name !== chosen.name) promotion.leftToDo.push(holdsMore(name, errant, chosen.name));
     return { candidate: chosen.name, position: position.last, loss };
   });
 }

@@ -2,6 +2,7 @@ import { judgeStamp } from '../operation.ts';
 import type { Decision } from '../step.ts';
 import { bestOf, candidatesOf, judgeCandidate, whyNoCandidate } from './candidates.ts';
 import { isReached, isReplica, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
+import { measuredLoss, recordedEvidence } from './findings.ts';
 import {
   aloneObjection,
   durabilityOf,
@@ -11,6 +12,8 @@ import {
   revocation,
 } from './guarantees.ts';
 import { interruptedFreeze, mayBeOpen, newestOpening, openingToFinish, whyMayBeOpen } from './interrupted.ts';
+import { leftBehind } from './judge-promoted.ts';
+import { leftAfter } from './left-to-do.ts';
 import { nodeNamed, ownRow, type ObservedPromotion, type PromotionInput } from './observed-promotion.ts';
 import { preflight } from './preflight.ts';
 import { unfinished } from './unfinished.ts';
@@ -25,7 +28,12 @@ export function decidePromotion(observed: ObservedPromotion, input: PromotionInp
     return refuse(`operation ${input.operation.id} has been undone at epoch ${input.operation.epoch}`);
   const opened = openingToFinish(nodes, input);
   const writable = nodes.filter(isReached).filter((node) => node.server.writable);
-  if (writable.length > 1)
+  const isLeftBehind = leftBehind(
+    ownRow(nodes, input, 'opened'),
+    writable.map((node) => node.name),
+    input,
+  );
+  if (writable.length > 1 && !isLeftBehind)
     return refuse(
       `${writable.map((node) => node.name).join(' and ')} both accept writes: split brain; freeze one of them first`,
     );
@@ -92,11 +100,18 @@ function decideAfterOpening(
   const isOwn = opened.epoch === operation.epoch && opened.operation === operation.id;
   const whose = isOwn ? 'this operation' : `operation ${opened.operation}`;
   const tail = unfinished(observed, promoted, input);
-  if (tail.length === 0)
+  if (tail.length === 0) {
+    const findings = observed.opening?.findings ?? null;
     return {
       kind: 'already',
       because: `${parameters.database}: ${promoted.name} is primary at epoch ${opened.epoch}, by ${whose}`,
+      ...(isOwn ? { snapshot: { primary: opened.previous, promoted: promoted.name } } : {}),
+      evidence: [...recordedEvidence(opened, findings), ...measuredLoss(observed)],
+      details: findings?.details ?? [],
+      durationsMs: findings?.durationsMs ?? {},
+      leftToDo: leftAfter(observed, opened),
     };
+  }
   if (isOwn) return { kind: 'apply', will: tail };
   const ahead = Object.entries(observed.compared).filter(([, { errant }]) => errant !== '');
   if (!promoted.server.writable && ahead.length > 0 && input.overrides?.['acceptLoss'] === undefined)

@@ -1,6 +1,7 @@
 import type { StepInput } from '../step.ts';
 import type { PromoteDatabaseParameters } from '../step-parameters.ts';
 import { isReached, type JournalPhase, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
+import type { Findings } from './findings.ts';
 import type { Inspection } from './preflight.ts';
 
 export type PromotionInput = StepInput<PromoteDatabaseParameters>;
@@ -12,6 +13,8 @@ export type ObservedPromotion = {
   readonly inspections: { readonly [node: string]: Inspection };
   /** Against the primary (the promoted one, once it is open): how far behind, and what only this node holds. */
   readonly compared: { readonly [node: string]: { readonly behind: number; readonly errant: string } };
+  /** Where there is an opening on record to go on from: what its attempt had found out, and what waits on the node. */
+  readonly opening?: { readonly findings: Findings | null; readonly disabledEvents: readonly string[] };
 };
 
 export const journalOf = (nodes: readonly NodeFacts[]): readonly JournalRow[] =>

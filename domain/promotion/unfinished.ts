@@ -11,6 +11,7 @@ export function unfinished(
   const tail: string[] = promoted.server.writable ? [] : [`open ${promoted.name}, which the journal names`];
   for (const node of nodes.filter(isReached)) {
     if (node.name === promoted.name || isQuarantined(node.name, compared)) continue;
+    if (node.server.writable) continue; // an old primary that could not be frozen: a person ends it
     if (sourceOf(node, nodes, parameters.cluster.nodes) === promoted.name && running(node)) continue;
     tail.push(`make ${node.name} follow ${promoted.name}`);
   }

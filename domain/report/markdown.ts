@@ -32,7 +32,7 @@ export function renderMarkdown(record: RunRecord, extra?: MarkdownExtra): string
     decisionSection(record),
     stepSection(record),
     list('Left out of the plan', leftOutSentences(record)),
-    lossSection(record, summary),
+    lossSection(summary),
     list(
       'Skipped',
       summary.skipped.map((step) => `${step.id}: ${step.outcome?.summary ?? ''}`),
@@ -79,22 +79,15 @@ function stepSection({ steps, startedAt }: RunRecord): string {
   return `## Steps\n\n${markdownTable(['Step', 'Outcome', 'Started', 'Took', 'What happened'], steps.map(row))}`;
 }
 
-function lossSection({ steps }: RunRecord, { losses }: RunSummary): string {
-  const promotions = steps.filter(
-    (step) => step.kind === 'promoteDatabase' && step.outcome?.status === 'done',
-  );
-  if (promotions.length === 0) return '';
+function lossSection({ losses }: RunSummary): string {
+  if (losses.length === 0) return '';
   const rows = losses.map(({ step, evidence }) => [
     step,
     evidence.what,
     shortJson(evidence.value, longestValue),
     evidence.source,
   ]);
-  const body =
-    rows.length === 0
-      ? 'No promotion recorded a transaction that one side has and the other has not.'
-      : markdownTable(['Step', 'What', 'Value', 'Source'], rows);
-  return `## Loss ledger\n\n${body}`;
+  return `## Loss ledger\n\n${markdownTable(['Step', 'What', 'Value', 'Source'], rows)}`;
 }
 
 function detailSection({ steps }: RunRecord): string {

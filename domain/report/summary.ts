@@ -21,6 +21,7 @@ export interface RunSummary {
   readonly decisionToFirstWrite?: Span;
   /** Time in which the run waited for a person, as far as the record shows it. */
   readonly peopleMs: number;
+  /** The loss ledger: at least one line for each promotion. */
   readonly losses: readonly { readonly step: string; readonly evidence: Evidence }[];
   readonly skipped: readonly StepRecord[];
 }
@@ -98,11 +99,18 @@ const lossWords = /\b(loss|lacks|errant|that only|holds exactly)\b/i;
 const findLosses = (steps: readonly StepRecord[]): RunSummary['losses'] =>
   steps
     .filter((step) => step.kind === 'promoteDatabase')
-    .flatMap((step) =>
-      (step.outcome?.evidence ?? [])
-        .filter((evidence) => lossWords.test(evidence.what))
-        .map((evidence) => ({ step: step.id, evidence })),
-    );
+    .flatMap((step) => {
+      const found = (step.outcome?.evidence ?? []).filter(({ what }) => lossWords.test(what));
+      const rows = found.length === 0 && isGood(step) ? [unrecordedLoss] : found;
+      return rows.map((evidence) => ({ step: step.id, evidence }));
+    });
+
+/** Silence is no proof: a promotion without a word about its loss is one whose attempt died before it could say it. */
+const unrecordedLoss: Evidence = {
+  what: 'loss',
+  value: 'not known: the attempt that promoted it recorded nothing about it',
+  source: 'this report',
+};
 
 type Interval = readonly [from: number, to: number];
 

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { observeCluster, readPromotionStamps } from '../../activities/observe-databases.ts';
-import { promote, startTestCluster, stepInput, stepTools, type TestCluster } from './test-cluster.ts';
+import {
+  backParameters,
+  promote,
+  startTestCluster,
+  stepInput,
+  stepTools,
+  type TestCluster,
+} from './test-cluster.ts';
 import { startWriters, watchWritable } from './writers.ts';
 
 for (const engine of ['mariadb', 'mysql'] as const) {
@@ -80,6 +87,10 @@ for (const engine of ['mariadb', 'mysql'] as const) {
           value: expect.stringContaining('proven: east-1 cannot acknowledge'),
         }),
       );
+      // As after a kill: a primary that is fenced and answers is no split brain, and is still to be ended.
+      const again = await promote(forced(20));
+      expect(again).toMatchObject({ status: 'already', leftToDo: outcome.leftToDo });
+      expect(again.evidence).toEqual(expect.arrayContaining([...outcome.evidence]));
       // What hangs there was never acknowledged to anybody, and is not while the old primary lives on.
       await writers.stop();
       expect(await writers.missingOn(promotedIn(outcome.summary))).toEqual([]);
@@ -153,8 +164,21 @@ for (const engine of ['mariadb', 'mysql'] as const) {
       expect(outcome.leftToDo).toContainEqual(
         expect.stringContaining('west-1 acknowledges writes alone, with semi-sync off'),
       );
+      expect((await promote(forced(20))).leftToDo).toEqual([
+        expect.stringMatching(/^east-1 could not be reached/),
+        expect.stringMatching(/^west-2 could not be reached: .* made to follow west-1/),
+        expect.stringMatching(/^west-1 acknowledges writes alone/),
+      ]);
       expect(await writers.missingOn('west-1')).toEqual([]);
       await cluster.sql('west-1', 'INSERT INTO app.numbers VALUES (1, 1)', 'application'); // and does not hang
+      // The lost primary is back, closed: now its loss can be measured, before anybody decides about the way back.
+      await cluster.node('east-1').process.restart();
+      const back = await promote(stepInput(backParameters(cluster, 'west-1'), 0, { mode: 'precheck' }));
+      expect(back.evidence).toContainEqual({
+        what: 'loss of the promotion at epoch 20, measured',
+        value: 'none: east-1 holds nothing that west-1 lacks',
+        source: 'east-1',
+      });
     });
 
     it('passes over a standby that holds a transaction of its own, and says what is left to do with it', async () => {
@@ -169,7 +193,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
         summary: expect.stringContaining('west-2 is primary'),
       });
       expect(passedOver.leftToDo).toContainEqual(
-        expect.stringMatching(/west-1 holds .*, which west-2 lacks: look at it, then rebuild west-1/),
+        expect.stringMatching(/west-1 holds .*, which west-2 lacks: .* then rebuild west-1$/),
       );
     });
 

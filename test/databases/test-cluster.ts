@@ -176,6 +176,16 @@ export async function endPromotionAt(
   if (how !== undefined) throw new Error(`expected the promotion to be ended at ${point}, saw: ${how}`);
 }
 
+/** The journal as versions before the findings made it. */
+export const oldJournal = ({ cluster }: TestCluster): readonly string[] => [
+  `CREATE DATABASE IF NOT EXISTS ${cluster.journalSchema}`,
+  `CREATE TABLE ${cluster.journalSchema}.promotions (
+     epoch BIGINT UNSIGNED NOT NULL, phase VARCHAR(10) NOT NULL, operation VARCHAR(255) NOT NULL,
+     primary_node VARCHAR(64) NOT NULL, identity VARCHAR(64) NOT NULL, previous_node VARCHAR(64) NOT NULL,
+     position TEXT NOT NULL, durability VARCHAR(10) NOT NULL, at BIGINT UNSIGNED NOT NULL,
+     PRIMARY KEY (epoch, phase)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+];
+
 /** From here on the west is left for the east. */
 export const backParameters = (cluster: TestCluster, primary: string): PromoteDatabaseParameters =>
   cluster.parameters({ primary, fromSite: 'west', toSite: 'east' });

@@ -74,6 +74,19 @@ test('the clock adds up, and the wait for carl is the time between refusal and a
   expect([wait?.from, wait?.to]).toEqual([refused?.to, accepted?.at]);
 });
 
+test('an attempt that found the promotion made keeps the ledger; one without a word about the loss says so', () => {
+  const steps = report.record.steps.map((step) => {
+    if (step.outcome === undefined || step.kind !== 'promoteDatabase') return step;
+    const evidence = step.id === 'promote/billing' ? step.outcome.evidence : [];
+    return { ...step, outcome: { ...step.outcome, status: 'already' as const, evidence } };
+  });
+  const changed = { ...report, record: { ...report.record, steps } };
+  for (const text of [renderHistoryMarkdown(changed), renderHtml(changed)]) {
+    expect(text).toContain('candidate holds exactly the freeze position');
+    expect(text).toContain('not known: the attempt that promoted it recorded nothing about it');
+  }
+});
+
 describe('the same history gives the same bytes', () => {
   test.each([
     ['Markdown', renderHistoryMarkdown],
