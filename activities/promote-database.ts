@@ -178,7 +178,9 @@ async function verifyPromotion(
   const sessions = await sessionsFor(input, tools, (name) => cluster.nodes[name]?.site === fromSite);
   try {
     const observed = await observePromotion(sessions, input, false);
-    return judgePromoted(observed, input, done?.durationsMs?.['freezeToOpen']);
+    // Applications that come back may take the last free connections of a server for a moment.
+    const isComing = observed.nodes.some((node) => !node.reachable && node.site !== fromSite);
+    return { ...judgePromoted(observed, input, done?.durationsMs?.['freezeToOpen']), isComing };
   } finally {
     sessions.close();
   }

@@ -21,6 +21,21 @@ import { unfinished } from './unfinished.ts';
 const refuse = (...reasons: string[]): Decision => ({ kind: 'refuse', reasons });
 
 export function decidePromotion(observed: ObservedPromotion, input: PromotionInput): Decision {
+  const decision = decideBySight(observed, input);
+  return decision.kind === 'refuse' && mayBeRestarting(observed.nodes, input)
+    ? { ...decision, mayPass: true }
+    : decision;
+}
+
+/** A server of those that this move cannot do without is away, or is just connecting to its source again. */
+const mayBeRestarting = (nodes: readonly NodeFacts[], { style, parameters }: PromotionInput): boolean =>
+  nodes
+    .filter((node) => style === 'graceful' || node.site !== parameters.fromSite)
+    .some(
+      (node) => !isReached(node) || node.server.channels.some(({ receiver }) => receiver === 'connecting'),
+    );
+
+function decideBySight(observed: ObservedPromotion, input: PromotionInput): Decision {
   const { nodes } = observed;
   const stale = staleReason(nodes, input);
   if (stale !== undefined) return refuse(stale);

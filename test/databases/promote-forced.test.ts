@@ -184,7 +184,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
     it('passes over a standby that holds a transaction of its own, and says what is left to do with it', async () => {
       cluster = await startTestCluster(engine, 'semisync');
       await cluster.sql('east-1', 'CREATE TABLE app.something (id INT PRIMARY KEY)', 'application');
-      await sleep(300);
+      await applied('west-1');
       await bypassing('west-1', 'CREATE DATABASE errant_one');
       await kill('east-1');
       const passedOver = await promote(forced(20));
@@ -221,7 +221,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
         'CREATE TABLE app.numbers (client INT NOT NULL, seq INT NOT NULL, PRIMARY KEY (client, seq))',
         'application',
       );
-      await sleep(300);
+      await Promise.all(['west-1', 'west-2'].map(applied));
       const collide = async (name: string) => {
         const root = await cluster.connect(name, 'root');
         await root.query('SET sql_log_bin = 0');
@@ -249,7 +249,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
         'CREATE TABLE app.numbers (client INT NOT NULL, seq INT NOT NULL, PRIMARY KEY (client, seq))',
         'application',
       );
-      await sleep(300);
+      await Promise.all(['west-1', 'west-2'].map(applied));
       await cluster.sql('west-2', `STOP ${verb} IO_THREAD`); // west-1 alone acknowledges
       const root = await cluster.connect('west-1', 'root');
       await root.query('SET sql_log_bin = 0');

@@ -191,7 +191,7 @@ test('agents that are restarting just when a step looks are waited for', async (
     agent.kill();
     await agent.gone();
     return new Promise<void>((resolve, reject) => {
-      setTimeout(() => agent.restart().then(() => resolve(), reject), 1_500);
+      setTimeout(() => void agent.restart().then(() => resolve(), reject), 1_500);
     });
   };
   let back = backSoon(g2.agent);

@@ -71,16 +71,20 @@ describe('the client', () => {
     const body = (index: number) =>
       JSON.stringify({ ...configMaps('busy', 1)[0], metadata: { name: `m-${index}` } });
     const path = '/api/v1/namespaces/busy/configmaps';
-    await Promise.all(
-      Array.from({ length: 300 }, (_, index) => client.call({ method: 'POST', path, body: body(index) })),
-    );
+    // The server takes the narrow lane into force when it gets round to it.
+    let made = 0;
+    while (client.busyAnswers() === 0 && made < 3_000) {
+      const batch = Array.from({ length: 300 }, (_, index) => made + index);
+      await Promise.all(batch.map((index) => client.call({ method: 'POST', path, body: body(index) })));
+      made += batch.length;
+    }
     expect(client.busyAnswers()).toBeGreaterThan(0);
     for (const object of narrowLane()) await west.api.delete(object);
     const resource = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true };
-    const made = (await listObjects(client, resource, { namespace: 'busy' })).filter(({ metadata }) =>
+    const there = (await listObjects(client, resource, { namespace: 'busy' })).filter(({ metadata }) =>
       metadata.name.startsWith('m-'),
     );
-    expect(made).toHaveLength(300);
+    expect(there).toHaveLength(made);
     await client.close();
   });
 

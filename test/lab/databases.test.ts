@@ -77,8 +77,9 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavour) => {
     const variable = flavour === 'mysql' ? 'Rpl_semi_sync_source_yes_tx' : 'Rpl_semi_sync_master_yes_tx';
     const acknowledged = await asAdmin(primary, `SHOW GLOBAL STATUS LIKE '${variable}'`);
     expect(Number(acknowledged?.['Value'])).toBeGreaterThanOrEqual(1);
-    await vi.waitFor(async () =>
-      expect(await asApp(standby, 'SELECT COUNT(*) AS n FROM app.t')).toEqual({ n: 1 }),
+    await vi.waitFor(
+      async () => expect(await asApp(standby, 'SELECT COUNT(*) AS n FROM app.t')).toEqual({ n: 1 }),
+      { timeout: 10_000 },
     );
   });
 

@@ -68,7 +68,12 @@ frontend f\n  bind 127.0.0.1:${port}\n  http-request return status 200 content-t
   expect(haproxy.pid).toBe(pid);
   expect(haproxy.alive()).toBe(true);
   // The master executes itself anew on a reload: its command line is closed for a moment.
-  await vi.waitFor(async () => expect(await askHaproxy(options.masterSocket, 'show proc')).toMatch(/worker/));
+  await vi.waitFor(
+    async () => expect(await askHaproxy(options.masterSocket, 'show proc')).toMatch(/worker/),
+    {
+      timeout: 10_000,
+    },
+  );
   haproxy.kill();
   await haproxy.gone();
   await expect(answer()).rejects.toThrow('fetch failed');

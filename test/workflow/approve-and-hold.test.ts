@@ -57,10 +57,10 @@ test('a declined run ends as refused, and nothing was executed', limit, async ()
 });
 
 test('an approval that nobody gave is a refusal', limit, async () => {
-  const { record, steps } = await runAsking('silence', { approvalTimeoutMs: 1_500 }, async () => {});
+  const { record, steps } = await runAsking('silence', { approvalTimeoutMs: 4_000 }, async () => {});
   expect(record.outcome).toBe('refused');
   expect(record.because).toEqual([
-    `nobody approved plan ${testDigest} within 1.5 s, which counts as a refusal`,
+    `nobody approved plan ${testDigest} within 4 s, which counts as a refusal`,
   ]);
   expect(steps).toEqual([]);
 });
@@ -103,7 +103,7 @@ test(
   'an approve step waits for a person; declined or unanswered it parks and can be asked again',
   limit,
   async () => {
-    const plan = testPlan([approveStep(1_000), { id: 'b', needs: ['ask'] }], { domain: 'approve-step' });
+    const plan = testPlan([approveStep(4_000), { id: 'b', needs: ['ask'] }], { domain: 'approve-step' });
     const seen: (string | undefined)[] = [];
     const record = await execute(lab, plan, scriptedSteps(), async (execution) => {
       seen.push(stepIn(await whenStatus(execution, isWaiting), 'ask').waitingFor);
@@ -115,8 +115,8 @@ test(
       await execution.executeUpdate(messages.approveUpdate, { args: [approval] });
     });
     expect(seen).toEqual([
-      'somebody other than the requester to approve or decline within 1 s: Really?',
-      'nobody approved within 1 s, which counts as a refusal',
+      'somebody other than the requester to approve or decline within 4 s: Really?',
+      'nobody approved within 4 s, which counts as a refusal',
     ]);
     expect(stepIn(record, 'ask').outcome).toMatchObject({ status: 'done', summary: 'approved by bob: seen' });
     expect(record.outcome).toBe('completed');

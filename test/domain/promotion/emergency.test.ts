@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decidePromotion } from '../../../domain/promotion/decide-promotion.ts';
+import type { NodeFacts } from '../../../domain/promotion/facts.ts';
 import { elect, electWithLoss, type Survivor } from '../../../domain/promotion/elect.ts';
 import { judgeFence, judgeLoss, revocation } from '../../../domain/promotion/guarantees.ts';
 import { cluster, lost, move, node, observed, row } from './nodes.ts';
@@ -123,6 +124,29 @@ describe('a last standby', () => {
     });
     const asynchronous = { cluster: cluster('async') };
     expect(decidePromotion(observed(alive), move('graceful', asynchronous)).kind).toBe('apply');
+  });
+});
+
+describe('a refusal may pass', () => {
+  const standbys = [node('west-1', { follows: 'east-1' }), node('west-2', { follows: 'east-1' })];
+  const mayPass = (nodes: readonly NodeFacts[], style: 'graceful' | 'forced') => {
+    const decision = decidePromotion(observed(nodes), move(style));
+    expect(decision.kind).toBe('refuse');
+    return decision.kind === 'refuse' && decision.mayPass === true;
+  };
+
+  it('where a server that the move needs is away or connects again', () => {
+    expect(mayPass([lost('east-1'), ...standbys], 'graceful')).toBe(true);
+    expect(mayPass([lost('east-1'), lost('west-1'), lost('west-2')], 'forced')).toBe(true);
+    const connecting = node('west-1', { follows: 'east-1', channel: { receiver: 'connecting' } });
+    expect(mayPass([node('east-1', { open: true }), connecting, lost('west-2')], 'graceful')).toBe(true);
+  });
+
+  it('not where all who are needed have been heard', () => {
+    const closed = node('west-1', { follows: 'east-1', channel: { applier: 'off' } });
+    expect(mayPass([node('east-1', { open: true }), closed, closed], 'graceful')).toBe(false);
+    const split = [lost('east-1'), node('west-1', { open: true }), node('west-2', { open: true })];
+    expect(mayPass(split, 'forced')).toBe(false);
   });
 });
 
