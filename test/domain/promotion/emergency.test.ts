@@ -193,6 +193,6 @@ describe('a planned move', () => {
       node('west-1', { follows: 'east-1', channel }),
       lost('west-2'),
     ];
-    expect(decidePromotion(observed(nodes), move())).toEqual({ kind: 'refuse', reasons: [reason] });
+    expect(decidePromotion(observed(nodes), move())).toMatchObject({ kind: 'refuse', reasons: [reason] });
   });
 });
