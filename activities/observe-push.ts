@@ -27,6 +27,7 @@ export type PushInput = StepInput<PushDatasourceParameters>;
 
 /** What `decide` sees, and the document that `apply` is to publish (null while the primary is not known). */
 export type PushState = ObservedPush & { readonly document: DatasourceDocumentJson | null };
+type CountedConsumers = Pick<PushState, 'registriesRead' | 'live' | 'missing' | 'missingCount'>;
 /** The same as data: interfaces do not fit the Json type. */
 export type DatasourceDocumentJson = {
   readonly [Field in keyof DatasourceDocument]: DatasourceDocument[Field];
@@ -89,6 +90,7 @@ export async function observePush(
     .map(({ consumer }) => consumer)
     .sort();
   return stateOf(input, promotion, seen, {
+    registriesRead: [...registries.keys()],
     live: consumers.size,
     missing: missing.slice(0, namedConsumers),
     missingCount: missing.length,
@@ -102,7 +104,7 @@ export async function observePush(
 export async function observePublished(
   input: PushInput,
   targets: readonly PushTarget[],
-  consumers: Pick<PushState, 'live' | 'missing' | 'missingCount'>,
+  consumers: CountedConsumers,
   tools: StepTools,
 ): Promise<PushState> {
   const { name, cluster } = input.parameters;
@@ -116,7 +118,7 @@ function stateOf(
   input: PushInput,
   promotion: Promotion,
   seen: readonly SeenPublication[],
-  consumers: Pick<PushState, 'live' | 'missing' | 'missingCount'>,
+  consumers: CountedConsumers,
 ): PushState {
   const previous = previousOf(seen, input);
   const document = documentFor(input, promotion, previous);

@@ -54,8 +54,8 @@ export const pushDatasource: StepKind<PushDatasourceParameters, PushState> = {
     const targets = openTargets(input.parameters, tools);
     const fact = applied?.evidence?.find(({ what }) => what === acknowledgementsFact)?.value;
     const counted = (fact ?? {}) as Partial<CountedAcknowledgements>;
-    const { live = 0, acknowledged = 0, notWaitedFor = 0, missing = [] } = counted;
-    const consumers = { live, missing, missingCount: live - acknowledged };
+    const { registries = [], live = 0, acknowledged = 0, notWaitedFor = 0, missing = [] } = counted;
+    const consumers = { registriesRead: registries, live, missing, missingCount: live - acknowledged };
     const observed = await observePublished(input, targets, consumers, tools);
     // The center of the site that is left is told if it listens; it decides nothing.
     const needed = observed.publications.filter((one) => one.site !== input.parameters.fromSite);

@@ -5,7 +5,13 @@ import {
   percentile,
   type TallyState,
 } from '../domain/acknowledgement-tally.ts';
-import { centerNotTold, chooseCanary, isReachable, isSiteDead } from '../domain/datasource-decisions.ts';
+import {
+  centerNotTold,
+  chooseCanary,
+  isReachable,
+  isSiteDead,
+  registriesNeeded,
+} from '../domain/datasource-decisions.ts';
 import type { DatasourceDocument, RegisteredConsumer } from '../domain/datasource.ts';
 import type { Evidence } from '../domain/step.ts';
 import { collectorClient } from './collector-client.ts';
@@ -18,6 +24,8 @@ import { AcknowledgementWatch } from './watch-acknowledgements.ts';
 
 export const acknowledgementsFact = 'acknowledgements';
 export type CountedAcknowledgements = {
+  /** Centers whose registry said who is alive. */
+  readonly registries: readonly string[];
   readonly live: number;
   readonly acknowledged: number;
   /** Of the lost site; their registration has not run out yet. */
@@ -63,7 +71,9 @@ export function openPush(
     isSiteDead(fromSite, observed.publications, observed.promotion.unreachable, siteOf);
   const isExcused = (consumer: RegisteredConsumer) => isDead && consumer.site === fromSite;
   const { epoch, operation } = document;
-  const tally = new AcknowledgementTally({ epoch, operation, digest: digestOf(document) }, isExcused);
+  const wanted = { epoch, operation, digest: digestOf(document) };
+  const needed = registriesNeeded(observed.publications, input.style);
+  const tally = new AcknowledgementTally(wanted, isExcused, needed);
   for (const [center, consumers] of registriesSeen(input)) tally.list(center, consumers, tools.now());
   const distance = (site: string) => (site === toSite ? 0 : site === fromSite ? 2 : 1);
   const clients = Object.entries(collectors)
@@ -141,7 +151,7 @@ export async function pushToAll(push: Push, document: DatasourceDocument) {
   const acknowledgedMs = tools.now() - startedAt;
   const leftToDo = [...push.silent, ...(await Promise.all(lost)).flat()];
   if (!state.isComplete || state.missing.length > 0) {
-    const text = state.isComplete ? missingText(state) : 'no registry says who is alive';
+    const text = state.isComplete ? missingText(state) : unknownText(state);
     const sentence = `${name}: ${state.missing.length} of ${state.live} consumers do not run on ${document.primary} (epoch ${document.epoch}) after ${datasource.ackTimeoutMs} ms: ${text}`;
     if (input.style !== 'forced')
       throw new StepFailed(sentence, { missing: state.missing.slice(0, 20), live: state.live });
@@ -192,6 +202,7 @@ function acknowledgementEvidence(
 ): Evidence {
   const { tally, input, required } = push;
   const counted: CountedAcknowledgements = {
+    registries: tally.registriesRead,
     live: state.live,
     acknowledged: state.acknowledged,
     notWaitedFor: state.excused.length,
@@ -213,3 +224,6 @@ function acknowledgementEvidence(
 
 const missingText = ({ missing, refused }: TallyState): string =>
   namesOf(missing.map((consumer) => `${consumer} (${refused.get(consumer) ?? 'silent'})`));
+
+const unknownText = ({ unread }: TallyState): string =>
+  `${unread.length === 0 ? 'no registry says' : `the registry of ${unread.join(' and ')} does not say`} who is alive`;

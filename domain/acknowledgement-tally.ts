@@ -16,8 +16,10 @@ export interface TallyState {
   readonly excused: readonly string[];
   /** consumer -> why it does not apply the document; only of those that are missing. */
   readonly refused: ReadonlyMap<string, string>;
-  /** Whether the registry was read at all: without it nobody knows who is alive. */
+  /** Whether it is known who is alive: some registry was read, and each that is needed. */
   readonly isComplete: boolean;
+  /** Centers whose registry is needed and was never read. */
+  readonly unread: readonly string[];
 }
 
 /**
@@ -27,14 +29,21 @@ export interface TallyState {
 export class AcknowledgementTally {
   readonly #wanted: Wanted;
   readonly #isExcused: (consumer: RegisteredConsumer) => boolean;
+  readonly #needed: readonly string[];
   readonly #acknowledgedAt = new Map<string, number>();
   readonly #refused = new Map<string, string>();
   readonly #registries = new Map<string, readonly RegisteredConsumer[]>();
   #viaRegistry = 0;
 
-  constructor(wanted: Wanted, isExcused: (consumer: RegisteredConsumer) => boolean) {
+  /** @param needed centers without whose registry it is not known who is alive; none: any one will do */
+  constructor(
+    wanted: Wanted,
+    isExcused: (consumer: RegisteredConsumer) => boolean,
+    needed: readonly string[] = [],
+  ) {
     this.#wanted = wanted;
     this.#isExcused = isExcused;
+    this.#needed = needed;
   }
 
   /** @param at when it became known, ms since 1970 */
@@ -61,6 +70,10 @@ export class AcknowledgementTally {
     return typeof consumer === 'string' && this.#acknowledgedAt.has(consumer);
   }
 
+  get registriesRead(): readonly string[] {
+    return [...this.#registries.keys()];
+  }
+
   /** ms since 1970, of everyone who acknowledged. */
   get times(): readonly number[] {
     return [...this.#acknowledgedAt.values()];
@@ -75,6 +88,7 @@ export class AcknowledgementTally {
   state(only?: readonly string[]): TallyState {
     const entries = this.alive().filter(({ consumer }) => only === undefined || only.includes(consumer));
     const silent = entries.filter(({ consumer }) => !this.#acknowledgedAt.has(consumer));
+    const unread = this.#needed.filter((center) => !this.#registries.has(center));
     const missing = silent.filter((entry) => !this.#isExcused(entry)).map(({ consumer }) => consumer);
     return {
       live: entries.length,
@@ -85,7 +99,8 @@ export class AcknowledgementTally {
         .map(({ consumer }) => consumer)
         .sort(),
       refused: new Map([...this.#refused].filter(([consumer]) => missing.includes(consumer))),
-      isComplete: this.#registries.size > 0,
+      isComplete: this.#registries.size > 0 && unread.length === 0,
+      unread,
     };
   }
 

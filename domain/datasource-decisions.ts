@@ -37,6 +37,8 @@ export type ObservedPush = {
   /** Digest of what this step would publish; '' while the primary is not known. */
   readonly wanted: string;
   readonly publications: readonly ObservedPublication[];
+  /** Centers whose registry was read: without one nobody knows who is alive. */
+  readonly registriesRead: readonly string[];
   readonly live: number;
   /** Consumers that have not acknowledged it, at most 20 of them by name. */
   readonly missing: readonly string[];
@@ -67,7 +69,11 @@ export function decidePush(observed: ObservedPush, wish: PushWish): Decision {
   ];
   if (waits.length > 0) return { kind: 'wait', for: waits };
   const open = observed.publications.filter(isReachable).filter((one) => !isPublished(one, observed, wish));
-  if (open.length === 0 && observed.missingCount === 0 && wish.mode !== 'precheck') {
+  const unread = registriesNeeded(observed.publications, wish.style).filter(
+    (center) => !observed.registriesRead.includes(center),
+  );
+  const isCounted = observed.registriesRead.length > 0 && unread.length === 0;
+  if (open.length === 0 && isCounted && observed.missingCount === 0 && wish.mode !== 'precheck') {
     const because = `${wish.datasource}: epoch ${wish.operation.epoch} is published, and ${observed.live} of ${observed.live} consumers run on it`;
     const silent = observed.publications.filter((one) => !isReachable(one));
     return {
@@ -147,6 +153,13 @@ export function centerNotTold(
   const keys = places.filter((one) => one.center === center).map(({ key }) => key);
   return `config center ${center} was not told: ${keys.join(', ')} must be brought to epoch ${epoch} before its consumers start again`;
 }
+
+/** Whose registry must be read before it is known who is alive: of each center that answers; forced, any will do. */
+export const registriesNeeded = (
+  publications: readonly ObservedPublication[],
+  style: Style,
+): readonly string[] =>
+  style === 'forced' ? [] : publications.filter(isReachable).map(({ center }) => center);
 
 export const isReachable = (one: ObservedPublication): boolean => one.state !== 'unreachable';
 

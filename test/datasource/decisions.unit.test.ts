@@ -123,6 +123,7 @@ const observed: ObservedPush = {
   },
   wanted: 'd5',
   publications: [publication],
+  registriesRead: ['nacos-west'],
   live: 3,
   missing: ['a', 'b', 'c'],
   missingCount: 3,
@@ -179,6 +180,48 @@ describe('the push decides', () => {
         leftToDo: [
           expect.stringMatching(/^config center nacos-east was not told: .* must be brought to epoch 5/),
         ],
+      },
+    ],
+    [
+      'that nothing is known to be done while no registry says who is alive',
+      {
+        publications: [{ ...publication, ...ours }],
+        registriesRead: [],
+        live: 0,
+        missing: [],
+        missingCount: 0,
+      },
+      { style: 'forced' },
+      { kind: 'apply', will: ['wait until 0 consumers run on west-1'] },
+    ],
+    [
+      'nor while one center that answers does not say who is alive',
+      {
+        publications: [
+          { ...publication, ...ours },
+          { ...publication, ...ours, center: 'etcd-east' },
+        ],
+        missing: [],
+        missingCount: 0,
+      },
+      {},
+      { kind: 'apply', will: ['wait until 3 consumers run on west-1'] },
+    ],
+    [
+      'forced, that one registry is enough',
+      {
+        publications: [
+          { ...publication, ...ours },
+          { ...publication, ...ours, center: 'etcd-east' },
+        ],
+        missing: [],
+        missingCount: 0,
+      },
+      { style: 'forced' },
+      {
+        kind: 'already',
+        because: 'orders: epoch 5 is published, and 3 of 3 consumers run on it',
+        snapshot: { previous: observed.previous },
       },
     ],
     [
@@ -370,6 +413,7 @@ describe('the tally', () => {
       excused: ['c'],
       refused: new Map([['b', 'the server is closed']]),
       isComplete: true,
+      unread: [],
     });
     tally.hear({ ...said, consumer: 'b' }, 20);
     expect(tally.state()).toMatchObject({ acknowledged: 2, missing: [], refused: new Map() });
@@ -391,6 +435,14 @@ describe('the tally', () => {
     tally.list('nacos', [consumer('a', 'west', wanted)], 600);
     expect(tally.state()).toMatchObject({ live: 1, acknowledged: 1, missing: [] });
     expect(tally.viaRegistry).toBe(1);
+  });
+
+  test('does not know who is alive before each registry that is needed was read', () => {
+    const tally = new AcknowledgementTally(wanted, () => false, ['nacos', 'etcd']);
+    tally.list('nacos', [], 5);
+    expect(tally.state()).toMatchObject({ isComplete: false, unread: ['etcd'] });
+    tally.list('etcd', [consumer('a', 'west')], 6);
+    expect(tally.state()).toMatchObject({ isComplete: true, unread: [], live: 1, missing: ['a'] });
   });
 
   test('counts a consumer that stands in two registries once', () => {

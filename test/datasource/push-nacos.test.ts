@@ -176,6 +176,26 @@ describe('a push', () => {
     expect(await driver.read(at)).toBeUndefined();
   });
 
+  test('is killed after the publish, and the registry cannot be read: nobody is taken for led', async () => {
+    await lab.promote('west-1', 1);
+    followers.start('a');
+    await registered(1);
+    let failures = 0;
+    const broken = parametersAt(
+      await proxyTo({ isAbsent: (path) => path.includes('/instance/list') && failures-- > 0 }),
+    );
+    const killed = push(pushInput(broken, 1), {
+      reached: async (point) => {
+        if (point === 'pushDatasource:after-publish') throw new Error('killed here');
+      },
+    });
+    await expect(killed).rejects.toThrow('killed here');
+    failures = 2;
+    const again = await push(pushInput(broken, 1));
+    expect(again).toMatchObject({ status: 'done', after: { live: 1, missingCount: 0 } });
+    expect(again.summary).toContain('1 of 1 consumers run on it');
+  });
+
   test('survives a restart of the center between two pushes, and so do its consumers', async () => {
     await lab.promote('east-1', 1);
     const pool = followers.start('a');
