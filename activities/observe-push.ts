@@ -16,8 +16,8 @@ import {
 import type { StepTools } from './tools.ts';
 
 /**
- * How long the centers may take to be looked at; those of the site that is left get less, and when the run is forced
- * no more than a moment after all the others, and so do its database nodes: users wait for what may be gone.
+ * How long the centers may take to be looked at; forced, those of the site that is left get less, and no more than a
+ * moment after all the others, and so do its database nodes: users wait for what may be gone.
  */
 const lookMs = 8_000;
 const lookAtLostMs = 1_000;
@@ -65,15 +65,13 @@ export async function observePush(
 ): Promise<PushState> {
   const { name, cluster, fromSite } = input.parameters;
   const isForced = input.style === 'forced';
+  const look = (target: PushTarget, ms: number) => observePublication(target, name, ms, tools);
+  const list = (target: PushTarget, ms: number) => registryOf(target, name, ms, tools);
+  const atLeftMs = isForced ? lookAtLostMs : lookMs;
   const [promotion, seen, lists] = await Promise.all([
     readPromotion(cluster, tools, isForced ? { site: fromSite, graceMs } : undefined),
-    lookAtCenters(input, targets, (target, ms) => observePublication(target, name, ms, tools), silentCenter),
-    lookAtCenters(
-      input,
-      targets,
-      (target, ms) => registryOf(target, name, ms, tools),
-      () => undefined,
-    ),
+    lookAtCenters(input, targets, { look, late: silentCenter, atLeftMs }),
+    lookAtCenters(input, targets, { look: list, late: () => undefined, atLeftMs }),
   ]);
   const registries = new Map(
     targets.flatMap(({ center }, index) => {
@@ -110,7 +108,10 @@ export async function observePublished(
   const { name, cluster } = input.parameters;
   const promotion = readings.get(input)?.promotion ?? (await readPromotion(cluster, tools));
   const look = (target: PushTarget, ms: number) => observePublication(target, name, ms, tools);
-  const seen = await lookAtCenters(input, targets, look, silentCenter);
+  // Here the center of the site that is left decides nothing, unless it is the only one.
+  const isOnlyOne = targets.every(({ site }) => site === input.parameters.fromSite);
+  const atLeftMs = isOnlyOne && input.style !== 'forced' ? lookMs : lookAtLostMs;
+  const seen = await lookAtCenters(input, targets, { look, late: silentCenter, atLeftMs });
   return stateOf(input, promotion, seen, consumers);
 }
 
@@ -136,16 +137,20 @@ function stateOf(
 function lookAtCenters<Seen>(
   { style, parameters: { fromSite } }: PushInput,
   targets: readonly PushTarget[],
-  look: (target: PushTarget, withinMs: number) => Promise<Seen>,
-  late: (target: PushTarget) => Seen,
+  how: {
+    readonly look: (target: PushTarget, withinMs: number) => Promise<Seen>;
+    readonly late: (target: PushTarget) => Seen;
+    /** How long a center of the site that is left may take. */
+    readonly atLeftMs: number;
+  },
 ): Promise<readonly Seen[]> {
   const isElsewhere = ({ site }: PushTarget) => site !== fromSite;
   const isHurried = style === 'forced' && targets.some(isElsewhere);
   return gatherNeeded(
     targets.map((target) => ({
       isNeeded: !isHurried || isElsewhere(target),
-      look: look(target, isElsewhere(target) ? lookMs : lookAtLostMs),
-      late: late(target),
+      look: how.look(target, isElsewhere(target) ? lookMs : how.atLeftMs),
+      late: how.late(target),
     })),
     graceMs,
   );

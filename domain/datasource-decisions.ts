@@ -65,7 +65,7 @@ export function decidePush(observed: ObservedPush, wish: PushWish): Decision {
   const primary = primaryOf(observed.promotion, wish);
   const waits = [
     ...(typeof primary === 'string' || wish.mode === 'precheck' ? [] : [primary.waitFor]),
-    ...centersWaitedFor(observed.publications, wish),
+    ...centersWaitedFor(observed, wish),
   ];
   if (waits.length > 0) return { kind: 'wait', for: waits };
   const open = observed.publications.filter(isReachable).filter((one) => !isPublished(one, observed, wish));
@@ -115,7 +115,8 @@ export function primaryOf(
   return { waitFor: `a primary of ${wish.database} in ${wish.toSite} at epoch ${epoch}: ${last}${silent}` };
 }
 
-function refusals({ promotion, publications }: ObservedPush, wish: PushWish): readonly string[] {
+function refusals(observed: ObservedPush, wish: PushWish): readonly string[] {
+  const { promotion, publications } = observed;
   const { epoch, id } = wish.operation;
   const reasons = publications.flatMap((one) => {
     if (one.state === 'foreign' || one.state === 'unsafe') return [`${one.center}: ${one.why}`];
@@ -131,18 +132,23 @@ function refusals({ promotion, publications }: ObservedPush, wish: PushWish): re
     const verdict = judgeStamp(promotion, epoch, id);
     if (verdict.kind === 'stale') reasons.push(`${wish.database}: journal: ${verdict.reason}`);
   }
-  if (publications.every((one) => one.site === wish.fromSite && one.state === 'unreachable')) {
+  const isGone = publications.every((one) => one.site === wish.fromSite && !isReachable(one));
+  if (isGone && isGivenUp(observed, wish)) {
     reasons.push(`${wish.datasource}: every config center it is published in is lost with ${wish.fromSite}`);
   }
   return reasons;
 }
 
-/** A center of the site that is left may be gone with it; forced, any may, as long as one is left. */
-function centersWaitedFor(publications: readonly ObservedPublication[], wish: PushWish): readonly string[] {
-  const needed = publications.filter((one) => one.site !== wish.fromSite);
-  const silent = needed.filter((one) => one.state === 'unreachable');
+/**
+ * A center may be gone with a dead site; forced, any may, as long as one is left. That of a site that lives is waited
+ * for: consumers that are registered nowhere else would not be counted, and its slow moment is no loss.
+ */
+function centersWaitedFor(observed: ObservedPush, wish: PushWish): readonly string[] {
+  const { publications } = observed;
   if (wish.style === 'forced' && publications.some(isReachable)) return [];
-  return silent.map((one) => `config center ${one.center} (${one.why})`);
+  const isOver = isGivenUp(observed, wish);
+  const needed = publications.filter((one) => !isOver || one.site !== wish.fromSite);
+  return needed.filter((one) => !isReachable(one)).map((one) => `config center ${one.center} (${one.why})`);
 }
 
 export function centerNotTold(
@@ -153,6 +159,12 @@ export function centerNotTold(
   const keys = places.filter((one) => one.center === center).map(({ key }) => key);
   return `config center ${center} was not told: ${keys.join(', ')} must be brought to epoch ${epoch} before its consumers start again`;
 }
+
+/** Whether what is silent in the site that is left is taken for lost. */
+const isGivenUp = (
+  { publications, promotion }: ObservedPush,
+  { style, fromSite, siteOf }: PushWish,
+): boolean => style === 'forced' || isSiteDead(fromSite, publications, promotion.unreachable, siteOf);
 
 /** Whose registry must be read before it is known who is alive: of each center that answers; forced, any will do. */
 export const registriesNeeded = (

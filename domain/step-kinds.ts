@@ -38,7 +38,7 @@ const kinds = {
     help: 'publishes the new primary to the consumers of a datasource and waits until all of them run on it',
     reversibility: 'forward-only',
     graceful:
-      'the first consumers, then every live one must acknowledge, and every config center outside of the site that is left must take it; client sessions left on the old primary are counted and named',
+      'the first consumers, then every live one must acknowledge, and every config center that is not gone with a dead site must answer, those outside of the site that is left must take it; client sessions left on the old primary are counted and named',
     forced:
       'the same, but nothing that stays away holds it up for longer than its time-out: consumers of the site that is left are not waited for, others that are silent or refuse are left behind and named, and so are config centers as long as one takes the document',
     undoneBy:

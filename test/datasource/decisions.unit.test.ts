@@ -268,8 +268,35 @@ describe('the push decides', () => {
       { kind: 'apply', will: ['publish west-1 as orders in etcd-west; 3 consumers are to acknowledge'] },
     ],
     [
+      'to wait for a center of the site that is left while anything of it lives: who is registered there counts',
+      {
+        publications: [
+          { ...silent, site: 'east' },
+          { ...publication, center: 'etcd-west' },
+        ],
+      },
+      {},
+      { kind: 'wait', for: ['config center nacos-west (no answer within 1000 ms)'] },
+    ],
+    [
+      'to wait for the only center, which stands in the site that is left and lives',
+      { publications: [{ ...silent, site: 'east' }] },
+      {},
+      { kind: 'wait', for: ['config center nacos-west (no answer within 1000 ms)'] },
+    ],
+    [
+      'to refuse when the only center is gone with its site',
+      {
+        publications: [{ ...silent, site: 'east' }],
+        promotion: { ...observed.promotion, unreachable: ['east-1'] },
+      },
+      {},
+      { kind: 'refuse', reasons: ['orders: every config center it is published in is lost with east'] },
+    ],
+    [
       'not to wait for the center of the lost site',
       {
+        promotion: { ...observed.promotion, unreachable: ['east-1'] },
         publications: [
           { ...silent, site: 'east' },
           { ...publication, center: 'etcd-west' },

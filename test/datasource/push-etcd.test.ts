@@ -222,6 +222,23 @@ describe('a push', () => {
     expect(pool.status()).toMatchObject({ primary: 'west-1', epoch: 1 });
   });
 
+  test('waits for its only center also where that stands in the site that is left, which lives', async () => {
+    await lab.promote('east-1', 1);
+    const pool = followers.start('a');
+    await registered(1);
+    await link.cut('refuse');
+    const beats: unknown[] = [];
+    const outcome = await push(pushInput(parametersFrom('west', 'east'), 1), {
+      heartbeat: (details) => {
+        beats.push(details);
+        void link.heal();
+      },
+    });
+    expect(outcome).toMatchObject({ status: 'done', after: { live: 1, missingCount: 0 } });
+    expect(beats[0]).toEqual([expect.stringMatching(/^config center etcd-west \(/)]);
+    expect(pool.status()).toMatchObject({ primary: 'east-1', epoch: 1 });
+  });
+
   test('gives up within its limit when the center stays down, and a repeated step finishes the work', async () => {
     await lab.promote('west-1', 1);
     followers.start('a');
