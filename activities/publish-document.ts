@@ -65,8 +65,8 @@ async function tryPublish(target: PushTarget, document: DatasourceDocument): Pro
           `${where}: epoch ${document.epoch} was published by this operation before, naming ${held.primary} instead of ${document.primary}`,
         ]);
       }
-      // The formal edition is never replaced by the canary's.
-      if (!held.isCanary || document.canary !== undefined) return true;
+      // The formal edition is never replaced by a canary's; a canary edition for others is.
+      if (!held.isCanary || isForTheSame(held, document)) return true;
     }
   }
   const result = await target.driver.publish(target.at, JSON.stringify(document), held?.token);
@@ -74,6 +74,11 @@ async function tryPublish(target: PushTarget, document: DatasourceDocument): Pro
   target.known = { held: heldDocument(document, result.token) };
   return true;
 }
+
+const isForTheSame = (
+  { document: held }: { readonly document?: DatasourceDocument },
+  { canary }: DatasourceDocument,
+): boolean => canary !== undefined && held?.canary?.join() === canary.join();
 
 const notAnswering = (target: PushTarget, document: DatasourceDocument, error: unknown): StepFailed =>
   new StepFailed(

@@ -2,16 +2,11 @@ import { decidePush, isReachable } from '../domain/datasource-decisions.ts';
 import type { DatasourceDocument } from '../domain/datasource.ts';
 import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
 import type { Evidence } from '../domain/step.ts';
+import { acknowledgementsFact, type CountedAcknowledgements } from './acknowledgement-evidence.ts';
 import { oldSessionsEvidence, unreachableEvidence } from './client-sessions.ts';
 import { StepFailed, type StepKind } from './define-step.ts';
 import { observePublished, observePush, wishOf, type PushInput, type PushState } from './observe-push.ts';
-import {
-  acknowledgementsFact,
-  openPush,
-  pushCanary,
-  pushToAll,
-  type CountedAcknowledgements,
-} from './push-rounds.ts';
+import { openPush, pushCanary, pushToAll } from './push-rounds.ts';
 import { openTargets } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
 

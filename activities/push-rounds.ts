@@ -1,10 +1,4 @@
-import {
-  AcknowledgementTally,
-  distributionOf,
-  namesOf,
-  percentile,
-  type TallyState,
-} from '../domain/acknowledgement-tally.ts';
+import { AcknowledgementTally, namesOf } from '../domain/acknowledgement-tally.ts';
 import {
   centerNotTold,
   chooseCanary,
@@ -13,7 +7,7 @@ import {
   registriesNeeded,
 } from '../domain/datasource-decisions.ts';
 import type { DatasourceDocument, RegisteredConsumer } from '../domain/datasource.ts';
-import type { Evidence } from '../domain/step.ts';
+import { acknowledgementEvidence, missingText, unknownText } from './acknowledgement-evidence.ts';
 import { collectorClient } from './collector-client.ts';
 import { StepFailed } from './define-step.ts';
 import { registriesSeen, wishOf, type PushInput, type PushState } from './observe-push.ts';
@@ -22,18 +16,11 @@ import { digestOf, knownFrom, openTargets, textOf, within, type PushTarget } fro
 import type { StepTools } from './tools.ts';
 import { AcknowledgementWatch } from './watch-acknowledgements.ts';
 
-export const acknowledgementsFact = 'acknowledgements';
-export type CountedAcknowledgements = {
-  /** Centers whose registry said who is alive. */
-  readonly registries: readonly string[];
-  readonly live: number;
-  readonly acknowledged: number;
-  /** Of the lost site; their registration has not run out yet. */
-  readonly notWaitedFor: number;
-  /** Silent or refusing, also those that are not waited for; at most 20 names. */
-  readonly missing: readonly string[];
-};
 const lostCenterMs = 1_000;
+/** Forced, users wait: who has not answered by then is left behind, however long a planned push may take. */
+const forcedMs = 10_000;
+/** What `decide` gives a silent center: one that goes away right behind its back is given no less. */
+const centerMs = 60_000;
 
 /** One push, from the first look at the registry to the last acknowledgement. */
 export interface Push {
@@ -45,6 +32,10 @@ export interface Push {
   readonly optional: readonly PushTarget[];
   /** Known to be silent: not even tried. */
   readonly silent: readonly string[];
+  /** How long consumers may need. */
+  readonly acknowledgeMs: number;
+  /** Until when centers may need, all rounds together; ms since 1970. */
+  readonly centersBy: number;
   readonly tally: AcknowledgementTally;
   readonly watch: AcknowledgementWatch;
   readonly tools: StepTools;
@@ -75,6 +66,9 @@ export function openPush(
   const needed = registriesNeeded(observed.publications, input.style);
   const tally = new AcknowledgementTally(wanted, isExcused, needed);
   for (const [center, consumers] of registriesSeen(input)) tally.list(center, consumers, tools.now());
+  const isForced = input.style === 'forced';
+  const acknowledgeMs = isForced ? Math.min(datasource.ackTimeoutMs, forcedMs) : datasource.ackTimeoutMs;
+  const centersBy = tools.now() + (isForced ? acknowledgeMs : Math.max(acknowledgeMs, centerMs));
   const distance = (site: string) => (site === toSite ? 0 : site === fromSite ? 2 : 1);
   const clients = Object.entries(collectors)
     .sort(([, a], [, b]) => distance(a.site) - distance(b.site))
@@ -89,7 +83,9 @@ export function openPush(
     optional: targets.filter((target) => !required.includes(target)),
     silent: unreachable.map((center) => centerNotTold(center, datasource.publishTo, document.epoch)),
     tally,
-    watch: new AcknowledgementWatch({ tally, document, targets, collectors: clients, tools }),
+    acknowledgeMs,
+    centersBy,
+    watch: new AcknowledgementWatch({ tally, document, targets, collectors: clients, centersBy, tools }),
     tools,
   };
 }
@@ -100,7 +96,7 @@ export function openPush(
  * @returns ms, when there was a canary
  */
 export async function pushCanary(push: Push): Promise<number | undefined> {
-  const { input, document, required, tally, tools, watch } = push;
+  const { input, document, required, tally, tools } = push;
   const { datasource, fromSite, toSite, name } = input.parameters;
   const live = tally.alive();
   const canary = chooseCanary(live, datasource.canary, { fromSite, toSite });
@@ -111,26 +107,43 @@ export async function pushCanary(push: Push): Promise<number | undefined> {
   const isUseful = input.style !== 'forced' && canary.length > 0 && live.length > canary.length;
   if (!isUseful || isFormal) return undefined;
   const startedAt = tools.now();
-  const deadline = startedAt + datasource.ackTimeoutMs;
-  const edition = { ...document, canary };
-  await tools.reached('pushDatasource:before-canary');
-  await publishTo(push, required, edition, deadline);
-  await tools.reached('pushDatasource:after-canary');
-  const state = await watch.untilAcknowledged(edition, deadline, canary);
-  if (state.missing.length > 0) {
+  if (await tellCanary(push, canary)) return tools.now() - startedAt;
+  // Who died in the moment of the push leaves the registry instead of answering: others are asked.
+  const others = chooseCanary(tally.alive(), datasource.canary, { fromSite, toSite });
+  if (others.length > 0 && !(await tellCanary(push, others))) {
+    const gone = namesOf([...canary, ...others]);
     throw new StepFailed(
-      `${name}: the first consumers do not run on ${document.primary} within ${datasource.ackTimeoutMs} ms, the others were not told: ${missingText(state)}`,
-      { canary, missing: state.missing },
+      `${name}: the first consumers left the registry instead of running on ${document.primary}, the others were not told: ${gone}`,
+      { canary: others, missing: [] },
     );
   }
   return tools.now() - startedAt;
 }
 
+/**
+ * @returns whether one of them runs on it; otherwise all have left the registry
+ * @throws StepFailed when one is there and does not
+ */
+async function tellCanary(push: Push, canary: readonly string[]): Promise<boolean> {
+  const { input, document, required, tally, tools, watch, acknowledgeMs, centersBy } = push;
+  const edition = { ...document, canary };
+  await tools.reached('pushDatasource:before-canary');
+  await publishTo(push, required, edition, centersBy);
+  await tools.reached('pushDatasource:after-canary');
+  const state = await watch.untilAcknowledged(edition, tools.now() + acknowledgeMs, canary);
+  if (state.missing.length > 0) {
+    throw new StepFailed(
+      `${input.parameters.name}: the first consumers do not run on ${document.primary} within ${acknowledgeMs} ms, the others were not told: ${missingText(state)}`,
+      { canary, missing: state.missing },
+    );
+  }
+  return canary.some((consumer) => tally.hasAcknowledged(consumer));
+}
+
 export async function pushToAll(push: Push, document: DatasourceDocument) {
-  const { input, required, optional, tally, tools, watch } = push;
+  const { input, required, optional, tally, tools, watch, acknowledgeMs } = push;
   const { datasource, name } = input.parameters;
   const startedAt = tools.now();
-  const deadline = startedAt + datasource.ackTimeoutMs;
   await tools.reached('pushDatasource:before-publish');
   const lost = optional.map(async (target) => {
     try {
@@ -144,15 +157,16 @@ export async function pushToAll(push: Push, document: DatasourceDocument) {
       return [centerNotTold(target.center, datasource.publishTo, document.epoch)];
     }
   });
-  await publishTo(push, required, document, deadline);
+  await publishTo(push, required, document, push.centersBy);
   const publishedAt = tools.now();
   await tools.reached('pushDatasource:after-publish');
+  const deadline = (input.style === 'forced' ? startedAt : publishedAt) + acknowledgeMs;
   const state = await watch.untilAcknowledged(document, deadline);
   const acknowledgedMs = tools.now() - startedAt;
   const leftToDo = [...push.silent, ...(await Promise.all(lost)).flat()];
   if (!state.isComplete || state.missing.length > 0) {
     const text = state.isComplete ? missingText(state) : unknownText(state);
-    const sentence = `${name}: ${state.missing.length} of ${state.live} consumers do not run on ${document.primary} (epoch ${document.epoch}) after ${datasource.ackTimeoutMs} ms: ${text}`;
+    const sentence = `${name}: ${state.missing.length} of ${state.live} consumers do not run on ${document.primary} (epoch ${document.epoch}) after ${acknowledgeMs} ms: ${text}`;
     if (input.style !== 'forced')
       throw new StepFailed(sentence, { missing: state.missing.slice(0, 20), live: state.live });
     leftToDo.push(`see to the consumers that were not waited for: ${text}`);
@@ -193,37 +207,3 @@ async function publishTo(
   if (refused !== undefined) throw refused;
   if (failed.length > 0 && (input.style !== 'forced' || failed.length === targets.length)) throw failed[0];
 }
-
-function acknowledgementEvidence(
-  push: Push,
-  state: TallyState,
-  publishedAt: number,
-  knownMs: readonly number[],
-): Evidence {
-  const { tally, input, required } = push;
-  const counted: CountedAcknowledgements = {
-    registries: tally.registriesRead,
-    live: state.live,
-    acknowledged: state.acknowledged,
-    notWaitedFor: state.excused.length,
-    missing: [...state.missing, ...state.excused].sort().slice(0, 20),
-  };
-  const value = {
-    ...counted,
-    p50Ms: percentile(knownMs, 0.5),
-    p99Ms: percentile(knownMs, 0.99),
-    maxMs: percentile(knownMs, 1),
-    publishedAt,
-    distribution: distributionOf(knownMs),
-    viaRegistryOnly: tally.viaRegistry,
-  };
-  const collectors = Object.keys(input.parameters.collectors).join(', ') || 'none';
-  const source = `collectors: ${collectors}; registry: ${required.map((one) => one.center).join(', ')}`;
-  return { what: acknowledgementsFact, value, source };
-}
-
-const missingText = ({ missing, refused }: TallyState): string =>
-  namesOf(missing.map((consumer) => `${consumer} (${refused.get(consumer) ?? 'silent'})`));
-
-const unknownText = ({ unread }: TallyState): string =>
-  `${unread.length === 0 ? 'no registry says' : `the registry of ${unread.join(' and ')} does not say`} who is alive`;

@@ -21,6 +21,8 @@ export interface Watched {
   readonly document: DatasourceDocument;
   readonly targets: readonly PushTarget[];
   readonly collectors: readonly CollectorClient[];
+  /** How long a registry that was not read yet may need; ms since 1970. */
+  readonly centersBy: number;
   readonly tools: StepTools;
 }
 
@@ -90,7 +92,7 @@ export class AcknowledgementWatch {
     deadline: number,
     only?: readonly string[],
   ): Promise<TallyState> {
-    const { tally, tools } = this.#watched;
+    const { tally, tools, centersBy } = this.#watched;
     const startedAt = tools.now();
     const isSlow = this.#watched.targets.some(({ driver }) => !driver.tellsAtOnce);
     let [handAt, registryAt] = [startedAt + (isSlow ? 0 : handAfterMs), startedAt + registryAfterMs];
@@ -99,7 +101,8 @@ export class AcknowledgementWatch {
     for (;;) {
       const state = tally.state(only);
       const now = tools.now();
-      if ((state.isComplete && state.missing.length === 0) || now >= deadline) return state;
+      const until = state.isComplete ? deadline : Math.max(deadline, centersBy);
+      if ((state.isComplete && state.missing.length === 0) || now >= until) return state;
       tools.signal.throwIfAborted();
       if (now >= handAt) {
         handAt = now + (handAgainMs[turn] ?? 1_000);
@@ -112,7 +115,7 @@ export class AcknowledgementWatch {
         void this.readRegistries();
       }
       tools.heartbeat({ acknowledged: state.acknowledged, live: state.live });
-      await this.#change(Math.max(1, Math.min(handAt, registryAt, deadline) - now));
+      await this.#change(Math.max(1, Math.min(handAt, registryAt, until) - now));
     }
   }
 

@@ -69,7 +69,8 @@ export function allowedWaitMs(step: PlanStep): number {
       return cluster.freezeTimeoutMs + 2 * cluster.catchUpTimeoutMs;
     }
     case 'pushDatasource':
-      return 2 * (parameters as PushDatasourceParameters).datasource.ackTimeoutMs;
+      // Centers, a canary, another one when it died, and everyone.
+      return 4 * (parameters as PushDatasourceParameters).datasource.ackTimeoutMs;
     case 'applyManifests':
       return wholeClusterMs + longestStages * (parameters as ApplyManifestsParameters).readyTimeoutMs;
     case 'scaleOutNodes': {

@@ -117,7 +117,10 @@ const datasource = z.strictObject({
     .max(100)
     .default(1)
     .describe('Consumers that take a new document first; 0 = everyone at once, as in forced style.'),
-  ackTimeoutMs: milliseconds.default(10_000).describe('How long all live consumers may need to acknowledge.'),
+  // Longer than the registries keep a consumer that has died (etcd 10 s, Nacos up to 15 s): it is not waited for then.
+  ackTimeoutMs: milliseconds
+    .default(20_000)
+    .describe('How long all live consumers may need to acknowledge; forced, 10 s at most.'),
 });
 
 const collector = z.strictObject({

@@ -15,6 +15,7 @@ import {
   type PushWish,
 } from '../../domain/datasource-decisions.ts';
 import { asPrevious, documentDigestText, judgeDocument } from '../../domain/datasource-document.ts';
+import { inventorySchema } from '../../domain/schema/inventory.ts';
 import type { DatasourceDocument, RegisteredConsumer } from '../../domain/datasource.ts';
 
 const document: DatasourceDocument = {
@@ -485,6 +486,25 @@ describe('the tally', () => {
     tally.hear({ ...said, consumer: 'a' }, 10);
     expect(tally.state(['a'])).toMatchObject({ live: 1, missing: [] });
   });
+});
+
+test('a planned push waits longer than any registry keeps a consumer that has died', () => {
+  const { datasources } = inventorySchema.parse({
+    version: 1,
+    domain: 'shop',
+    sites: { east: {}, west: {} },
+    datasources: {
+      orders: {
+        database: 'orders',
+        schema: 'shop',
+        user: 'shop',
+        password: 'env:SHOP',
+        publishTo: [{ center: 'nacos', key: 'orders.json' }],
+      },
+    },
+  });
+  const longestMs = 15_000; // Nacos, by HTTP; etcd's lease is 10 s
+  expect(datasources['orders']?.ackTimeoutMs).toBeGreaterThan(longestMs);
 });
 
 test('figures for the report', () => {

@@ -142,13 +142,32 @@ describe('a push', () => {
       followers.start(name, name === 'a' ? { password: noPassword } : {}),
     );
     await registered(3);
+    await lab.connected(3);
     const outcome = await push(pushInput({ ...parametersFrom('west', 'east'), ...shortTime() }, 1));
     expect(outcome.status).toBe('failed');
     expect(outcome.summary).toBe(
-      'orders: the first consumers do not run on east-1 within 600 ms, the others were not told: a (no password here)',
+      'orders: the first consumers do not run on east-1 within 2000 ms, the others were not told: a (no password here)',
     );
     expect(pools.map((pool) => pool.status().epoch)).toEqual([0, 0, 0]);
     expect((await held()).canary).toEqual(['a']);
+  });
+
+  test('asks another canary when the first one has died, and waits for nobody who is dead', async () => {
+    await lab.promote('west-1', 1);
+    const pools = ['b', 'c'].map((name) => followers.start(name));
+    await registered(2);
+    const leaseRunsOut = await registerDead('a');
+    await registered(3);
+    const canaries: unknown[] = [];
+    const outcome = await push(pushInput(parameters, 1), {
+      reached: async (point) => {
+        if (point !== 'pushDatasource:after-canary') return;
+        if (canaries.push((await held()).canary) === 1) await leaseRunsOut();
+      },
+    });
+    expect(canaries).toEqual([['a'], ['b']]);
+    expect(outcome).toMatchObject({ status: 'done', after: { live: 2, missingCount: 0 } });
+    expect(pools.map((pool) => pool.status().primary)).toEqual(['west-1', 'west-1']);
   });
 
   test('forced, it asks no canary, goes on without the one that refuses, and says so', async () => {
@@ -156,6 +175,7 @@ describe('a push', () => {
     followers.start('a', { site: 'east' });
     followers.start('b', { site: 'east', password: noPassword });
     await registered(2);
+    await lab.connected(2);
     const points: string[] = [];
     const outcome = await push(
       pushInput({ ...parametersFrom('west', 'east'), ...shortTime() }, 1, { style: 'forced' }),
@@ -243,8 +263,11 @@ describe('a push', () => {
     await lab.promote('west-1', 1);
     followers.start('a');
     await registered(1);
-    const input = pushInput({ ...parameters, ...shortTime() }, 1);
+    const input = pushInput(parameters, 1);
+    let laterMs = 0;
     const outcome = await push(input, {
+      now: () => Date.now() + laterMs,
+      heartbeat: () => (laterMs = 60_000), // the first time that it waits for the center
       reached: async (point) => {
         if (point === 'pushDatasource:before-publish') await link.cut('refuse');
       },
@@ -321,8 +344,25 @@ describe('the driver', () => {
   });
 });
 
+/** What a killed process leaves in the registry. @returns ends its lease */
+const registerDead = async (consumer: string) => {
+  const call = async (path: string, body: object) => {
+    const url = `http://127.0.0.1:${link.listen.port}${path}`;
+    const response = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
+    expect(response.status).toBe(200);
+    return (await response.json()) as { readonly ID?: string };
+  };
+  const { ID: lease } = await call('/v3/lease/grant', { TTL: '60' });
+  const entry = { consumer, site: 'west', datasource: 'orders', epoch: 0, operation: '', digest: '' };
+  const [key, value] = [`/siteshift-${tests}/consumers/orders/${consumer}`, JSON.stringify(entry)].map(
+    (text) => Buffer.from(text).toString('base64'),
+  );
+  await call('/v3/kv/put', { key, value, lease });
+  return () => call('/v3/lease/revoke', { ID: lease });
+};
 const noPassword = () => Promise.reject(new Error('no password here'));
-const shortTime = () => ({ datasource: { ...parameters.datasource, ackTimeoutMs: 600 } });
+/** Longer than the collector, and after it the registry, need to be heard. */
+const shortTime = () => ({ datasource: { ...parameters.datasource, ackTimeoutMs: 2_000 } });
 const parametersFrom = (fromSite: string, toSite: string): PushDatasourceParameters => ({
   ...parameters,
   fromSite,

@@ -47,6 +47,8 @@ export interface PushLab {
   /** What promoteDatabase leaves behind: a row in the journal, and one open server. */
   promote(node: string, epoch: number, operation?: string): Promise<void>;
   count(node: string, sql: string): Promise<number>;
+  /** Waits until so many consumers of the datasource `orders` are connected to the collector. */
+  connected(count: number): Promise<void>;
   /** Empty journals, closed servers, and a collector that knows nothing. */
   reset(): Promise<void>;
   close(): Promise<void>;
@@ -92,6 +94,12 @@ export async function openPushLab(): Promise<PushLab> {
       await journal(node, epoch, operation, await identity(node), servers);
     },
     count: async (node, sql) => Number(Object.values((await run(node, sql)) ?? {})[0]),
+    connected: (count) =>
+      eventually(`${count} consumers are connected to the collector`, async () => {
+        const url = `http://127.0.0.1:${port}/v1/acknowledgements?datasource=orders&epoch=1`;
+        const { connected } = (await (await fetch(url)).json()) as { connected: number };
+        return connected === count ? undefined : `${connected}`;
+      }),
     reset: async () => {
       for (const node of Object.keys(servers)) {
         await asRoot(serverOf(node), async (root) => {

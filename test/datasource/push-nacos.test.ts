@@ -134,9 +134,7 @@ describe('a push', () => {
     await lab.promote('west-1', 1);
     const pool = followers.start('a', { key: 'another-key.json' });
     await registered(1);
-    await eventually('it is connected', async () =>
-      (await connectedConsumers()) === 1 ? undefined : 'not yet',
-    );
+    await lab.connected(1);
     const outcome = await push(pushInput(parameters, 1));
     expect(outcome).toMatchObject({ status: 'done' });
     expect(outcome.details).toEqual(['1 documents were handed over directly by the collectors']);
@@ -281,8 +279,3 @@ describe('the driver', () => {
     expect(() => parseDocument('two')).toThrow('document: not JSON');
   });
 });
-
-async function connectedConsumers(): Promise<number> {
-  const response = await fetch(`${lab.collectorUrl}/v1/acknowledgements?datasource=orders&epoch=1`);
-  return ((await response.json()) as { connected: number }).connected;
-}
