@@ -1,5 +1,5 @@
 import { checkAcknowledgement, MalformedMessage } from '../domain/datasource-messages.ts';
-import type { Acknowledgement, DatasourceDocument } from '../domain/datasource.ts';
+import type { Acknowledgement, ConnectedConsumer, DatasourceDocument } from '../domain/datasource.ts';
 import type { Collector } from '../domain/schema/inventory.ts';
 import { callHttp, jsonObject } from './call-json.ts';
 import type { StepTools } from './tools.ts';
@@ -11,6 +11,8 @@ export interface CollectorClient {
   readonly name: string;
   /** Hears acknowledgements of one epoch until the signal fires; connects again for ever. */
   listen(ask: ListenAsk): Promise<void>;
+  /** Who is connected to it now, whether registered or not. */
+  consumers(datasource: string): Promise<readonly ConnectedConsumer[]>;
   /** Opens the connection that `hand` will use; the one of `listen` is busy for ever. */
   connect(): Promise<void>;
   /** Hands a document to those of `to` that are connected, to all of them without it. @returns how many it reached */
@@ -67,6 +69,13 @@ export function collectorClient(name: string, collector: Collector, tools: StepT
         }
       }
     },
+    consumers: async (datasource) => {
+      const url = `${base}/v1/consumers?${new URLSearchParams({ datasource }).toString()}`;
+      const request = { method: 'GET', url, headers: await headers(), timeoutMs: 2_000 } as const;
+      const answer = await callHttp({ ...request, signal: tools.signal });
+      if (answer.status !== 200) throw refusal(base, answer.status, answer.text);
+      return connectedIn(answer.text);
+    },
     connect: async () => {
       const request = {
         method: 'GET',
@@ -101,6 +110,14 @@ function batchOf(text: string, listening: ListenAsk) {
     (one: unknown) => !listening.isSettled((one as Partial<Acknowledgement>)?.consumer),
   );
   return { boot: bootId, sequence, acknowledgements: news.map(checkAcknowledgement) };
+}
+
+function connectedIn(text: string): readonly ConnectedConsumer[] {
+  const { consumers } = jsonObject(text);
+  const isOne = (one: Partial<ConnectedConsumer> | null) =>
+    typeof one?.consumer === 'string' && typeof one.site === 'string';
+  if (Array.isArray(consumers) && consumers.every(isOne)) return consumers as readonly ConnectedConsumer[];
+  throw new MalformedMessage('consumers: expected a list of consumer and site');
 }
 
 function refusal(base: string, status: number, text: string): Error {

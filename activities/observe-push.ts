@@ -1,15 +1,20 @@
 import { primaryOf, type ObservedPush, type PushWish } from '../domain/datasource-decisions.ts';
 import { asPrevious } from '../domain/datasource-document.ts';
-import type { DatasourceDocument, PreviousDocument, RegisteredConsumer } from '../domain/datasource.ts';
+import type {
+  ConnectedConsumer,
+  DatasourceDocument,
+  PreviousDocument,
+  RegisteredConsumer,
+} from '../domain/datasource.ts';
 import type { PushDatasourceParameters } from '../domain/step-parameters.ts';
 import type { StepInput } from '../domain/step.ts';
 import { readPromotion, type Promotion } from './databases/read-promotion.ts';
 import { gatherNeeded, graceMs } from './gather-in-time.ts';
+import { connectedTo, countConsumers, registryOf, type CountedConsumers } from './live-consumers.ts';
 import {
   digestOf,
   observePublication,
   unreachablePublication,
-  within,
   type PushTarget,
   type SeenPublication,
 } from './push-targets.ts';
@@ -21,13 +26,11 @@ import type { StepTools } from './tools.ts';
  */
 const lookMs = 8_000;
 const lookAtLostMs = 1_000;
-const namedConsumers = 20;
 
 export type PushInput = StepInput<PushDatasourceParameters>;
 
 /** What `decide` sees, and the document that `apply` is to publish (null while the primary is not known). */
 export type PushState = ObservedPush & { readonly document: DatasourceDocumentJson | null };
-type CountedConsumers = Pick<PushState, 'registriesRead' | 'live' | 'missing' | 'missingCount'>;
 /** The same as data: interfaces do not fit the Json type. */
 export type DatasourceDocumentJson = {
   readonly [Field in keyof DatasourceDocument]: DatasourceDocument[Field];
@@ -51,12 +54,14 @@ interface PushReadings {
   readonly promotion: Promotion;
   /** center -> its registry; without those that could not be read. */
   readonly registries: ReadonlyMap<string, readonly RegisteredConsumer[]>;
+  /** collector -> who is connected to it; without those that did not answer. */
+  readonly connected: ReadonlyMap<string, readonly ConnectedConsumer[]>;
 }
 const readings = new WeakMap<PushInput, PushReadings>();
 
-/** Who stood in the registries when this attempt looked; empty where it did not. */
-export const registriesSeen = (input: PushInput): PushReadings['registries'] =>
-  readings.get(input)?.registries ?? new Map<string, readonly RegisteredConsumer[]>();
+/** Who stood in the registries, and was connected, when this attempt looked; empty where it did not. */
+export const consumersSeen = (input: PushInput): Pick<PushReadings, 'registries' | 'connected'> =>
+  readings.get(input) ?? { registries: new Map(), connected: new Map() };
 
 export async function observePush(
   input: PushInput,
@@ -68,31 +73,24 @@ export async function observePush(
   const look = (target: PushTarget, ms: number) => observePublication(target, name, ms, tools);
   const list = (target: PushTarget, ms: number) => registryOf(target, name, ms, tools);
   const atLeftMs = isForced ? lookAtLostMs : lookMs;
-  const [promotion, seen, lists] = await Promise.all([
+  const looks = Promise.all([
     readPromotion(cluster, tools, isForced ? { site: fromSite, graceMs } : undefined),
     lookAtCenters(input, targets, { look, late: silentCenter, atLeftMs }),
     lookAtCenters(input, targets, { look: list, late: () => undefined, atLeftMs }),
   ]);
+  const met = connectedTo(input, isForced ? looks : undefined, tools);
+  const [promotion, seen, lists] = await looks;
+  const connected = await met;
   const registries = new Map(
     targets.flatMap(({ center }, index) => {
       const list = lists[index];
       return list === undefined ? [] : [[center, list] as const];
     }),
   );
-  readings.set(input, { promotion, registries });
+  readings.set(input, { promotion, registries, connected });
   const document = documentFor(input, promotion, previousOf(seen, input));
   const wanted = document === null ? '' : digestOf(document);
-  const consumers = new Map([...registries.values()].flat().map((one) => [one.consumer, one]));
-  const missing = [...consumers.values()]
-    .filter((one) => wanted === '' || one.digest !== wanted)
-    .map(({ consumer }) => consumer)
-    .sort();
-  return stateOf(input, promotion, seen, {
-    registriesRead: [...registries.keys()],
-    live: consumers.size,
-    missing: missing.slice(0, namedConsumers),
-    missingCount: missing.length,
-  });
+  return stateOf(input, promotion, seen, countConsumers(registries, connected, wanted));
 }
 
 /**
@@ -158,22 +156,6 @@ function lookAtCenters<Seen>(
 
 const silentCenter = (target: PushTarget): SeenPublication =>
   unreachablePublication(target, `no answer ${graceMs} ms after the other centers`);
-
-/** A registry that cannot be read is no reason to wait here: its center is looked at beside it. */
-async function registryOf(
-  { center, driver }: PushTarget,
-  datasource: string,
-  boundMs: number,
-  tools: StepTools,
-): Promise<readonly RegisteredConsumer[] | undefined> {
-  try {
-    return await within(boundMs, driver.consumers(datasource));
-  } catch (error) {
-    tools.signal.throwIfAborted();
-    tools.log.debug({ center, error: String(error) }, 'the registry cannot be read');
-    return undefined;
-  }
-}
 
 /** The newest document that is not of this very push; ours remembers what it replaced. */
 function previousOf(seen: readonly SeenPublication[], { operation }: PushInput): PreviousDocument | null {

@@ -6,11 +6,12 @@ import {
   isSiteDead,
   registriesNeeded,
 } from '../domain/datasource-decisions.ts';
-import type { DatasourceDocument, RegisteredConsumer } from '../domain/datasource.ts';
+import type { ConnectedConsumer, DatasourceDocument } from '../domain/datasource.ts';
 import { acknowledgementEvidence, missingText, unknownText } from './acknowledgement-evidence.ts';
 import { collectorClient } from './collector-client.ts';
 import { StepFailed } from './define-step.ts';
-import { registriesSeen, wishOf, type PushInput, type PushState } from './observe-push.ts';
+import { graceMs } from './gather-in-time.ts';
+import { consumersSeen, wishOf, type PushInput, type PushState } from './observe-push.ts';
 import { publishDocument } from './publish-document.ts';
 import { digestOf, knownFrom, openTargets, textOf, within, type PushTarget } from './push-targets.ts';
 import type { StepTools } from './tools.ts';
@@ -60,12 +61,14 @@ export function openPush(
   const isDead =
     input.style === 'forced' ||
     isSiteDead(fromSite, observed.publications, observed.promotion.unreachable, siteOf);
-  const isExcused = (consumer: RegisteredConsumer) => isDead && consumer.site === fromSite;
+  const isExcused = (consumer: ConnectedConsumer) => isDead && consumer.site === fromSite;
   const { epoch, operation } = document;
   const wanted = { epoch, operation, digest: digestOf(document) };
   const needed = registriesNeeded(observed.publications, input.style);
   const tally = new AcknowledgementTally(wanted, isExcused, needed);
-  for (const [center, consumers] of registriesSeen(input)) tally.list(center, consumers, tools.now());
+  const { registries, connected } = consumersSeen(input);
+  for (const [center, consumers] of registries) tally.list(center, consumers, tools.now());
+  for (const [collector, consumers] of connected) tally.meet(collector, consumers);
   const isForced = input.style === 'forced';
   const acknowledgeMs = isForced ? Math.min(datasource.ackTimeoutMs, forcedMs) : datasource.ackTimeoutMs;
   const centersBy = tools.now() + (isForced ? acknowledgeMs : Math.max(acknowledgeMs, centerMs));
@@ -85,7 +88,15 @@ export function openPush(
     tally,
     acknowledgeMs,
     centersBy,
-    watch: new AcknowledgementWatch({ tally, document, targets, collectors: clients, centersBy, tools }),
+    watch: new AcknowledgementWatch({
+      tally,
+      document,
+      targets,
+      collectors: clients,
+      centersBy,
+      unregisteredMs: isForced ? graceMs : acknowledgeMs,
+      tools,
+    }),
     tools,
   };
 }
@@ -174,6 +185,11 @@ export async function pushToAll(push: Push, document: DatasourceDocument) {
   if (state.excused.length > 0) {
     leftToDo.push(
       `consumers of ${input.parameters.fromSite} that have not acknowledged: ${namesOf(state.excused)}`,
+    );
+  }
+  if (state.unregistered.length > 0) {
+    leftToDo.push(
+      `consumers that are connected to a collector, stand in no registry and have not acknowledged: ${namesOf(state.unregistered)}`,
     );
   }
   const knownMs = tally.times.map((at) => Math.max(0, at - startedAt));

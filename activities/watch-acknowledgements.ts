@@ -23,6 +23,8 @@ export interface Watched {
   readonly collectors: readonly CollectorClient[];
   /** How long a registry that was not read yet may need; ms since 1970. */
   readonly centersBy: number;
+  /** How long those are waited for who are connected to a collector and stand in no registry. */
+  readonly unregisteredMs: number;
   readonly tools: StepTools;
 }
 
@@ -83,6 +85,23 @@ export class AcknowledgementWatch {
     this.#wake();
   }
 
+  async #meetConnected(): Promise<void> {
+    const { collectors, tally, document, tools } = this.#watched;
+    await Promise.all(
+      collectors.map(async (collector) => {
+        try {
+          tally.meet(collector.name, await collector.consumers(document.datasource));
+        } catch (error) {
+          tools.log.debug(
+            { collector: collector.name, error: textOf(error) },
+            'the collector does not answer',
+          );
+        }
+      }),
+    );
+    this.#wake();
+  }
+
   /**
    * Until nobody is missing or the time is over; meanwhile stragglers are handed the document.
    * @param only these consumers count (a canary); everyone when absent
@@ -92,8 +111,9 @@ export class AcknowledgementWatch {
     deadline: number,
     only?: readonly string[],
   ): Promise<TallyState> {
-    const { tally, tools, centersBy } = this.#watched;
+    const { tally, tools, centersBy, unregisteredMs } = this.#watched;
     const startedAt = tools.now();
+    const unregisteredBy = Math.min(deadline, startedAt + unregisteredMs);
     const isSlow = this.#watched.targets.some(({ driver }) => !driver.tellsAtOnce);
     let [handAt, registryAt] = [startedAt + (isSlow ? 0 : handAfterMs), startedAt + registryAfterMs];
     let turn = 0;
@@ -102,20 +122,24 @@ export class AcknowledgementWatch {
       const state = tally.state(only);
       const now = tools.now();
       const until = state.isComplete ? deadline : Math.max(deadline, centersBy);
-      if ((state.isComplete && state.missing.length === 0) || now >= until) return state;
+      const isWaited = state.missing.length > 0 || (state.unregistered.length > 0 && now < unregisteredBy);
+      if ((state.isComplete && !isWaited) || now >= until) return state;
       tools.signal.throwIfAborted();
       if (now >= handAt) {
         handAt = now + (handAgainMs[turn] ?? 1_000);
-        const silent = [...state.missing, ...state.excused];
+        const silent = [...state.missing, ...state.excused, ...state.unregistered];
         void this.#hand(edition, turn === 0 && state.acknowledged === 0 ? undefined : silent, turn);
         turn += 1;
       }
       if (now >= registryAt) {
         registryAt = now + registryEveryMs;
         void this.readRegistries();
+        void this.#meetConnected();
       }
       tools.heartbeat({ acknowledged: state.acknowledged, live: state.live });
-      await this.#change(Math.max(1, Math.min(handAt, registryAt, until) - now));
+      await this.#change(
+        Math.max(1, Math.min(handAt, registryAt, until, now < unregisteredBy ? unregisteredBy : until) - now),
+      );
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Acknowledgement, RegisteredConsumer } from './datasource.ts';
+import type { Acknowledgement, ConnectedConsumer, RegisteredConsumer } from './datasource.ts';
 import type { Stamp } from './operation.ts';
 
 /** What has to be acknowledged. */
@@ -14,6 +14,11 @@ export interface TallyState {
   readonly missing: readonly string[];
   /** Not waited for (consumers of the lost site), and without an acknowledgement. */
   readonly excused: readonly string[];
+  /**
+   * Connected to a collector, silent, and in no registry: alive while a registry that has just restarted fills again, or
+   * the rest of a host that went away.
+   */
+  readonly unregistered: readonly string[];
   /** consumer -> why it does not apply the document; only of those that are missing. */
   readonly refused: ReadonlyMap<string, string>;
   /** Whether it is known who is alive: some registry was read, and each that is needed. */
@@ -28,17 +33,21 @@ export interface TallyState {
  */
 export class AcknowledgementTally {
   readonly #wanted: Wanted;
-  readonly #isExcused: (consumer: RegisteredConsumer) => boolean;
+  readonly #isExcused: (consumer: ConnectedConsumer) => boolean;
   readonly #needed: readonly string[];
   readonly #acknowledgedAt = new Map<string, number>();
   readonly #refused = new Map<string, string>();
   readonly #registries = new Map<string, readonly RegisteredConsumer[]>();
+  readonly #connected = new Map<string, readonly ConnectedConsumer[]>();
+  #counted:
+    | { readonly registered: readonly RegisteredConsumer[]; readonly others: readonly ConnectedConsumer[] }
+    | undefined;
   #viaRegistry = 0;
 
   /** @param needed centers without whose registry it is not known who is alive; none: any one will do */
   constructor(
     wanted: Wanted,
-    isExcused: (consumer: RegisteredConsumer) => boolean,
+    isExcused: (consumer: ConnectedConsumer) => boolean,
     needed: readonly string[] = [],
   ) {
     this.#wanted = wanted;
@@ -57,6 +66,7 @@ export class AcknowledgementTally {
   /** What the registry of one center lists now; it replaces what it listed before. */
   list(center: string, consumers: readonly RegisteredConsumer[], at: number): void {
     this.#registries.set(center, consumers);
+    this.#counted = undefined;
     for (const entry of consumers) {
       if (this.#isWanted(entry)) {
         if (this.#acknowledge(entry.consumer, at)) this.#viaRegistry += 1;
@@ -64,6 +74,12 @@ export class AcknowledgementTally {
         this.#refused.set(entry.consumer, entry.refused);
       }
     }
+  }
+
+  /** Who is connected to one collector now; it replaces who was before. */
+  meet(collector: string, consumers: readonly ConnectedConsumer[]): void {
+    this.#connected.set(collector, consumers);
+    this.#counted = undefined;
   }
 
   hasAcknowledged(consumer: unknown): boolean {
@@ -86,18 +102,21 @@ export class AcknowledgementTally {
 
   /** @param only count these consumers and nobody else */
   state(only?: readonly string[]): TallyState {
-    const entries = this.alive().filter(({ consumer }) => only === undefined || only.includes(consumer));
+    const registered = this.alive().filter(({ consumer }) => only === undefined || only.includes(consumer));
+    const others = only === undefined ? this.#consumers().others : [];
+    // Who has said something, be it a refusal, lives.
+    const isCounted = (one: ConnectedConsumer) =>
+      this.#acknowledgedAt.has(one.consumer) || this.#refused.has(one.consumer) || this.#isExcused(one);
+    const entries: readonly ConnectedConsumer[] = [...registered, ...others.filter(isCounted)];
     const silent = entries.filter(({ consumer }) => !this.#acknowledgedAt.has(consumer));
     const unread = this.#needed.filter((center) => !this.#registries.has(center));
-    const missing = silent.filter((entry) => !this.#isExcused(entry)).map(({ consumer }) => consumer);
+    const missing = sortedNames(silent.filter((entry) => !this.#isExcused(entry)));
     return {
       live: entries.length,
       acknowledged: entries.length - silent.length,
-      missing: missing.sort(),
-      excused: silent
-        .filter(this.#isExcused)
-        .map(({ consumer }) => consumer)
-        .sort(),
+      missing,
+      excused: sortedNames(silent.filter(this.#isExcused)),
+      unregistered: sortedNames(others.filter((one) => !isCounted(one))),
       refused: new Map([...this.#refused].filter(([consumer]) => missing.includes(consumer))),
       isComplete: this.#registries.size > 0 && unread.length === 0,
       unread,
@@ -106,11 +125,17 @@ export class AcknowledgementTally {
 
   /** A consumer may stand in several registries; it is one consumer. */
   alive(): readonly RegisteredConsumer[] {
-    const alive = new Map<string, RegisteredConsumer>();
-    for (const entries of this.#registries.values()) {
-      for (const entry of entries) alive.set(entry.consumer, entry);
-    }
-    return [...alive.values()];
+    return this.#consumers().registered;
+  }
+
+  /** Kept until a list changes: counting happens far more often. */
+  #consumers() {
+    if (this.#counted !== undefined) return this.#counted;
+    const registered = new Map([...this.#registries.values()].flat().map((one) => [one.consumer, one]));
+    const connected = new Map([...this.#connected.values()].flat().map((one) => [one.consumer, one]));
+    const others = [...connected.values()].filter(({ consumer }) => !registered.has(consumer));
+    this.#counted = { registered: [...registered.values()], others };
+    return this.#counted;
   }
 
   #isWanted({ epoch, operation, digest }: Wanted): boolean {
@@ -126,6 +151,9 @@ export class AcknowledgementTally {
     return true;
   }
 }
+
+const sortedNames = (consumers: readonly ConnectedConsumer[]): readonly string[] =>
+  consumers.map(({ consumer }) => consumer).sort();
 
 /** Nearest rank; 0 of nothing. */
 export function percentile(values: readonly number[], share: number): number {

@@ -62,6 +62,10 @@ export interface PushWish {
 export function decidePush(observed: ObservedPush, wish: PushWish): Decision {
   const reasons = refusals(observed, wish);
   if (reasons.length > 0) return { kind: 'refuse', reasons };
+  if (isEveryCenterLost(observed, wish)) {
+    const reason = `${wish.datasource}: every config center it is published in is lost with ${wish.fromSite}`;
+    return { kind: 'refuse', reasons: [reason], ...(wish.style === 'forced' ? {} : { mayPass: true }) };
+  }
   const primary = primaryOf(observed.promotion, wish);
   const waits = [
     ...(typeof primary === 'string' || wish.mode === 'precheck' ? [] : [primary.waitFor]),
@@ -132,10 +136,6 @@ function refusals(observed: ObservedPush, wish: PushWish): readonly string[] {
     const verdict = judgeStamp(promotion, epoch, id);
     if (verdict.kind === 'stale') reasons.push(`${wish.database}: journal: ${verdict.reason}`);
   }
-  const isGone = publications.every((one) => one.site === wish.fromSite && !isReachable(one));
-  if (isGone && isGivenUp(observed, wish)) {
-    reasons.push(`${wish.datasource}: every config center it is published in is lost with ${wish.fromSite}`);
-  }
   return reasons;
 }
 
@@ -159,6 +159,10 @@ export function centerNotTold(
   const keys = places.filter((one) => one.center === center).map(({ key }) => key);
   return `config center ${center} was not told: ${keys.join(', ')} must be brought to epoch ${epoch} before its consumers start again`;
 }
+
+const isEveryCenterLost = (observed: ObservedPush, wish: PushWish): boolean =>
+  isGivenUp(observed, wish) &&
+  observed.publications.every((one) => one.site === wish.fromSite && !isReachable(one));
 
 /** Whether what is silent in the site that is left is taken for lost. */
 const isGivenUp = (

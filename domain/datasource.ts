@@ -44,6 +44,12 @@ export interface RegisteredConsumer {
   readonly refused?: string;
 }
 
+/** Who holds a stream to a collector open: a process that lives, or whose host went away without a word. */
+export interface ConnectedConsumer {
+  readonly consumer: string;
+  readonly site: string;
+}
+
 /** What a consumer tells: it runs on `epoch`, proven by a query on the new primary. */
 export interface Acknowledgement extends Stamp {
   readonly datasource: string;

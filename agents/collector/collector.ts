@@ -10,6 +10,7 @@ import {
   object,
   seen,
 } from '../../domain/datasource-messages.ts';
+import type { ConnectedConsumer } from '../../domain/datasource.ts';
 import type { CollectorConfig } from './config.ts';
 import { DatasourceBoard, type ConsumerStream } from './datasource-board.ts';
 import { hasToken, numberOf, readJson, readQuery, RequestRefused } from './request.ts';
@@ -95,10 +96,10 @@ function routes(
           );
         }
         const followers = given.map(checkStreamFollower);
-        const boards = new Map<DatasourceBoard, string[]>();
-        for (const { datasource, consumer } of followers) {
+        const boards = new Map<DatasourceBoard, ConnectedConsumer[]>();
+        for (const { datasource, consumer, site } of followers) {
           const board = boardOf(datasource);
-          boards.set(board, [...(boards.get(board) ?? []), consumer]);
+          boards.set(board, [...(boards.get(board) ?? []), { consumer, site }]);
         }
         openStream(response, boards);
         return undefined;
@@ -130,6 +131,13 @@ function routes(
         const waitMs = Math.min(numberOf(query, 'waitMs', 0), maxWaitMs);
         const ask = { epoch: numberOf(query, 'epoch', 0), since, waitMs, signal: gone.signal };
         return { bootId, ...(await boardOf(query.datasource).since(ask)) };
+      },
+    },
+    'GET /v1/consumers': {
+      by: 'orchestrator',
+      handle: async (_request, url) => {
+        const { datasource } = readQuery(url, ['datasource'], []);
+        return { bootId, consumers: boardOf(datasource).connected };
       },
     },
     'POST /v1/documents': {
@@ -191,7 +199,10 @@ function send(response: ServerResponse, status: number, body: object): void {
 }
 
 /** One JSON value a line: {"document":…,"to":[…]} or {"ping":milliseconds since 1970}. Ends only with the connection. */
-function openStream(response: ServerResponse, boards: ReadonlyMap<DatasourceBoard, readonly string[]>): void {
+function openStream(
+  response: ServerResponse,
+  boards: ReadonlyMap<DatasourceBoard, readonly ConnectedConsumer[]>,
+): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   response.socket?.setNoDelay(true);
   const stream: ConsumerStream = {
@@ -203,7 +214,7 @@ function openStream(response: ServerResponse, boards: ReadonlyMap<DatasourceBoar
   const pingOnce = () => stream.send(JSON.stringify({ ping: Date.now() }));
   pingOnce();
   const ping = setInterval(pingOnce, pingMs);
-  const disconnects = [...boards].map(([board, consumers]) => board.connect(consumers, stream));
+  const disconnects = [...boards].map(([board, followers]) => board.connect(followers, stream));
   response.on('close', () => {
     clearInterval(ping);
     for (const disconnect of disconnects) disconnect();

@@ -1,5 +1,5 @@
 import { judgeDocument, type HeldDocument } from '../../domain/datasource-document.ts';
-import type { Acknowledgement, DatasourceDocument } from '../../domain/datasource.ts';
+import type { Acknowledgement, ConnectedConsumer, DatasourceDocument } from '../../domain/datasource.ts';
 import { judgeStamp } from '../../domain/operation.ts';
 
 /** Acknowledgements that arrive within this time travel to the orchestrator in one answer. */
@@ -36,6 +36,8 @@ export interface ConsumerStream {
 export class DatasourceBoard {
   readonly #datasource: string;
   readonly #streams = new Map<string, Set<ConsumerStream>>();
+  /** consumer -> its site; of those that are connected. */
+  readonly #sites = new Map<string, string>();
   readonly #entries = new Map<string, Entry>();
   readonly #waiting = new Set<() => void>();
   #sequence = 0;
@@ -48,8 +50,10 @@ export class DatasourceBoard {
   }
 
   /** A stream has opened; it is given the document that is held, for those of its consumers that are meant. */
-  connect(consumers: readonly string[], stream: ConsumerStream): () => void {
-    for (const consumer of consumers) {
+  connect(followers: readonly ConnectedConsumer[], stream: ConsumerStream): () => void {
+    const consumers = followers.map(({ consumer }) => consumer);
+    for (const { consumer, site } of followers) {
+      this.#sites.set(consumer, site);
       const streams = this.#streams.get(consumer) ?? new Set<ConsumerStream>();
       this.#streams.set(consumer, streams.add(stream));
     }
@@ -60,9 +64,16 @@ export class DatasourceBoard {
       for (const consumer of consumers) {
         const streams = this.#streams.get(consumer);
         streams?.delete(stream);
-        if (streams?.size === 0) this.#streams.delete(consumer);
+        if (streams?.size !== 0) continue;
+        this.#streams.delete(consumer);
+        this.#sites.delete(consumer);
       }
     };
+  }
+
+  /** Who is connected now. */
+  get connected(): readonly ConnectedConsumer[] {
+    return [...this.#sites].map(([consumer, site]) => ({ consumer, site }));
   }
 
   /** Keeps the highest stamp of each consumer: batches may overtake one another. */

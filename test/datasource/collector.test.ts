@@ -139,6 +139,21 @@ describe('acknowledgements', () => {
   });
 });
 
+test('who is connected is told by name and site, until the stream ends', async () => {
+  const path = '/v1/consumers?datasource=orders';
+  expect((await ask('GET', path)).body).toEqual({ bootId: collector.bootId, consumers: [] });
+  await connect('a', 'b');
+  expect((await ask('GET', path)).body['consumers']).toEqual([
+    { consumer: 'a', site: 'west' },
+    { consumer: 'b', site: 'west' },
+  ]);
+  streams.abort();
+  await eventually('nobody is connected', async () => {
+    const { consumers } = (await ask('GET', path)).body;
+    return JSON.stringify(consumers) === '[]' ? undefined : JSON.stringify(consumers);
+  });
+});
+
 describe('documents', () => {
   test('reach the consumers that are meant and have not acknowledged', async () => {
     const [a, b] = [await connect('a'), await connect('b')];
@@ -332,6 +347,7 @@ describe('with tokens', () => {
     ['a wrong one does not acknowledge', 'POST', '/v1/acknowledgements', as('wrong'), 401],
     ['a consumer acknowledges', 'POST', '/v1/acknowledgements', as('consumers'), 200],
     ['the orchestrator may, too', 'POST', '/v1/acknowledgements', as('all'), 200],
+    ['a consumer does not see the others', 'GET', '/v1/consumers?datasource=orders', as('consumers'), 401],
     ['a consumer hands no documents', 'POST', '/v1/documents', as('consumers'), 401],
     ['the orchestrator hands documents', 'POST', '/v1/documents', as('all'), 200],
     [

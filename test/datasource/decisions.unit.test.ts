@@ -292,7 +292,11 @@ describe('the push decides', () => {
         promotion: { ...observed.promotion, unreachable: ['east-1'] },
       },
       {},
-      { kind: 'refuse', reasons: ['orders: every config center it is published in is lost with east'] },
+      {
+        kind: 'refuse',
+        reasons: ['orders: every config center it is published in is lost with east'],
+        mayPass: true,
+      },
     ],
     [
       'not to wait for the center of the lost site',
@@ -442,6 +446,7 @@ describe('the tally', () => {
       refused: new Map([['b', 'the server is closed']]),
       isComplete: true,
       unread: [],
+      unregistered: [],
     });
     tally.hear({ ...said, consumer: 'b' }, 20);
     expect(tally.state()).toMatchObject({ acknowledged: 2, missing: [], refused: new Map() });
@@ -471,6 +476,29 @@ describe('the tally', () => {
     expect(tally.state()).toMatchObject({ isComplete: false, unread: ['etcd'] });
     tally.list('etcd', [consumer('a', 'west')], 6);
     expect(tally.state()).toMatchObject({ isComplete: true, unread: [], live: 1, missing: ['a'] });
+  });
+
+  test('counts who is connected and stands in no registry once they speak, and names the silent', () => {
+    const tally = counting();
+    tally.meet('west', [
+      { consumer: 'a', site: 'west' },
+      { consumer: 'b', site: 'west' },
+      { consumer: 'c', site: 'west' },
+      { consumer: 'lost', site: 'east' },
+    ]);
+    tally.list('nacos', [consumer('a', 'west')], 5);
+    expect(tally.state()).toMatchObject({
+      live: 2,
+      missing: ['a'],
+      unregistered: ['b', 'c'],
+      excused: ['lost'],
+    });
+    tally.hear({ ...said, consumer: 'b' }, 10);
+    tally.hear({ ...said, consumer: 'c', refused: 'the server is closed' }, 10);
+    expect(tally.state()).toMatchObject({ live: 4, acknowledged: 1, missing: ['a', 'c'], unregistered: [] });
+    tally.list('nacos', [consumer('a', 'west'), consumer('c', 'west')], 20);
+    tally.meet('west', [{ consumer: 'a', site: 'west' }]);
+    expect(tally.state()).toMatchObject({ live: 2, missing: ['a', 'c'], excused: [] });
   });
 
   test('counts a consumer that stands in two registries once', () => {

@@ -197,6 +197,36 @@ describe('a push', () => {
     expect(outcome.leftToDo).toEqual(['consumers of east that have not acknowledged: lost']);
   });
 
+  test('waits for who is connected to a collector, too: a registry that has just restarted is empty', async () => {
+    await lab.promote('west-1', 1);
+    const closed = `http://127.0.0.1:${await lab.lab.ports.next()}`;
+    const pool = followers.start('a', { center: { kind: 'etcd', endpoints: [closed] } });
+    await lab.connected(1);
+    const outcome = await push(pushInput(parameters, 1));
+    expect(outcome).toMatchObject({ status: 'done', after: { live: 1, missingCount: 0 } });
+    expect(outcome.leftToDo).toEqual([]);
+    expect(pool.status()).toMatchObject({ primary: 'west-1', epoch: 1 });
+  });
+
+  test('names who is connected and silent, and does not fail over them: their host may be gone', async () => {
+    await lab.promote('west-1', 1);
+    followers.start('a');
+    await registered(1);
+    const gone = new AbortController();
+    await fetch(`${lab.collectorUrl}/v1/stream`, {
+      method: 'POST',
+      body: JSON.stringify({ followers: [{ datasource: 'orders', consumer: 'gone', site: 'west' }] }),
+      signal: gone.signal,
+    });
+    await lab.connected(2);
+    const outcome = await push(pushInput({ ...parameters, ...shortTime() }, 1));
+    gone.abort();
+    expect(outcome).toMatchObject({ status: 'done', after: { live: 1, missingCount: 0 } });
+    expect(outcome.leftToDo).toEqual([
+      'consumers that are connected to a collector, stand in no registry and have not acknowledged: gone',
+    ]);
+  });
+
   test('refuses to overwrite a higher epoch, a twin and what is no document', async () => {
     await lab.promote('west-1', 5);
     followers.start('a');
