@@ -223,6 +223,7 @@ describe('the push decides', () => {
         kind: 'already',
         because: 'orders: epoch 5 is published, and 3 of 3 consumers run on it',
         snapshot: { previous: observed.previous },
+        leftToDo: [],
       },
     ],
     [

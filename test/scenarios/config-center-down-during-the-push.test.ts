@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { kill } from '../../lab/faults.ts';
 import { etcdKey } from '../../lab/sites/layout.ts';
+import { consumersPerDatasource } from '../../lab/sites/write-inventory.ts';
 import { allKept, openScenario, stepOf, wordsOf, type Scenario } from './scenario.ts';
 
 /** The center goes while a push has begun, and before anybody has looked at it. */
@@ -29,6 +30,9 @@ test.each(faults)('with %s down %s waits, says so, and completes when it is back
 
   expect(record.outcome).toBe('completed');
   expect(wordsOf(record, step)).toMatch(/^finished (done|already): /);
+  // Everybody, whether the center knew of them or had just started and knew of nobody.
+  const everybody = { live: consumersPerDatasource, missingCount: 0 };
+  expect(stepOf(record, step).outcome?.after).toMatchObject(everybody);
   expect(stepOf(record, step).endedAt).toBeGreaterThanOrEqual(backFrom);
   const { acknowledged } = scenario.writer.counters();
   await scenario.writer.reach(acknowledged + 100, 60_000);
