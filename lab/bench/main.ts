@@ -15,7 +15,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     load: () => import('./push.ts'),
   },
   flip: {
-    measures: 'moving units under load: misrouted, errors, gap [--rounds N] [--json FILE]',
+    measures:
+      'moving units under load by the runbooks beside bare calls: misrouted, errors, gap [--rounds N] [--json FILE]',
     load: () => import('./flip.ts'),
   },
   apply: {

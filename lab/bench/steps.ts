@@ -4,13 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Client, Connection } from '@temporalio/client';
-import { obtainTemporal, startTemporal } from '../engines/temporal.ts';
+import type { Client } from '@temporalio/client';
 import type { Supervised } from '../process/supervise.ts';
-import { searchAttributes } from '../sites/layout.ts';
-import { bundleWorkflows, startWorker } from '../sites/start-worker.ts';
 import { openBench, type OpenBench } from './open-bench.ts';
 import { chainPlan, runChain, type StepTimes } from './chain-of-steps.ts';
+import { startOrchestrator } from './orchestrator.ts';
 import { sidesOf, type StepsSide } from './steps-sides.ts';
 
 const goalMs = 25;
@@ -53,9 +51,8 @@ export async function run(args: string[]): Promise<void> {
   const bench = await openBench(console.log);
   const hook = await startHook();
   try {
-    const program = await obtainTemporal(console.log);
     const running: Running[] = [];
-    for (const side of sides) running.push(await startSide(bench, program, side));
+    for (const side of sides) running.push(await startSide(bench, side));
     for (const { client } of running)
       await runChain(client, taskQueue, chainPlan('warm-up', warmUpSteps, hook.url));
     for (let round = 0; round < rounds; round += 1) {
@@ -78,36 +75,18 @@ function wholeNumber(name: string, text: string, least: number, most: number): n
   throw new Error(`${name}: expected a whole number from ${least} to ${most}, seen ${text}`);
 }
 
-async function startSide(
-  { folder, supervisor, ports }: OpenBench,
-  program: string,
-  side: StepsSide,
-): Promise<Running> {
-  const frontend = await ports.next();
-  const home = join(folder, `side-${frontend}`);
-  const server = await startTemporal(supervisor, {
-    program,
-    name: `temporal-${frontend}`,
-    databaseFile: join(home, 'temporal.db'),
-    ports: { frontend, ui: await ports.next() },
-    searchAttributes,
-    dynamicConfig: side.dynamicConfig,
-    sqlitePragmas: side.sqlitePragmas,
-    environment: side.environment,
+async function startSide(bench: OpenBench, side: StepsSide): Promise<Running> {
+  const { dynamicConfig, sqlitePragmas, environment, checkout } = side;
+  const runbooks = join(bench.folder, 'runbooks');
+  mkdirSync(runbooks, { recursive: true });
+  const { client, server, worker } = await startOrchestrator({
+    ...bench,
+    taskQueue,
+    inventory: 'version: 1\ndomain: bench\nsites:\n  east: {}\n  west: {}\n',
+    runbooks,
+    settings: { dynamicConfig, sqlitePragmas, environment },
+    ...(checkout === undefined ? {} : { checkout }),
   });
-  const address = `127.0.0.1:${frontend}`;
-  const inventory = join(home, 'siteshift.yaml');
-  writeFileSync(inventory, 'version: 1\ndomain: bench\nsites:\n  east: {}\n  west: {}\n');
-  mkdirSync(join(home, 'runbooks'));
-  const environment = {
-    SITESHIFT_TEMPORAL_ADDRESS: address,
-    SITESHIFT_TEMPORAL_TASK_QUEUE: taskQueue,
-    SITESHIFT_INVENTORY: inventory,
-    SITESHIFT_RUNBOOKS: join(home, 'runbooks'),
-    SITESHIFT_WORKFLOW_BUNDLE: await bundleWorkflows(join(home, 'workflows.js'), side.checkout),
-  };
-  const worker = await startWorker(supervisor, `worker-${frontend}`, environment, side.checkout);
-  const client = new Client({ connection: await Connection.connect({ address }) });
   return { side, client, processes: { server, worker }, rounds: [] };
 }
 
