@@ -11,6 +11,7 @@ import { applyManifests } from './apply-manifests.ts';
 import { runStep, StepRefused, type StepKind } from './define-step.ts';
 import { findBackup } from './kubernetes/backup-content.ts';
 import { inspectBackup, inspectImages } from './kubernetes/backup-inspection.ts';
+import { inspectGaps } from './kubernetes/inspect-gaps.ts';
 import { backupReadiness } from './kubernetes/backup-readiness.ts';
 import { clientOf } from './kubernetes/client.ts';
 import { loadManifests } from './kubernetes/load-manifests.ts';
@@ -73,19 +74,29 @@ export async function rehearse(input: Input, tools: StepTools): Promise<readonly
 }
 
 async function backupContent({ parameters }: Input, tools: StepTools): Promise<readonly KubernetesFinding[]> {
-  const { standby, location, serviceSelector } = parameters;
+  const { standby, location, services } = parameters;
   const client = await clientOf(standby.name, standby.cluster, tools);
   const wanted = {
     location,
     clusterName: standby.name,
     cluster: standby.cluster,
-    ...(serviceSelector === undefined ? {} : { serviceSelector }),
+    ...(services === undefined ? {} : { services }),
   };
   const { chosen } = await findBackup(await openBucket(location, tools), wanted, {
     nowMs: tools.now(),
     acceptOld: true, // its age is a finding of its own
   });
-  return chosen === undefined ? [] : inspectBackup(client, chosen);
+  if (chosen === undefined) return [];
+  const { primary, store } = parameters;
+  const { manifests } = await loadManifests({ store, services: [], without: [] }, tools);
+  return [
+    ...(await inspectBackup(client, chosen)),
+    ...(await inspectGaps(await clientOf(primary.name, primary.cluster, tools), chosen, {
+      services,
+      stored: manifests,
+      signal: tools.signal,
+    })),
+  ];
 }
 
 async function storedManifests(input: Input, tools: StepTools): Promise<readonly KubernetesFinding[]> {

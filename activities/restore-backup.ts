@@ -1,6 +1,7 @@
 import { decideRestore, type BackupObserved } from '../domain/kubernetes/decide-restore.ts';
 import type { RestoreBackupParameters } from '../domain/kubernetes/parameters.ts';
 import { isPlain, itemKey } from '../domain/kubernetes/restore-plan.ts';
+import { restoreTurns } from '../domain/kubernetes/restore-turns.ts';
 import { describeMessages, realErrors } from '../domain/kubernetes/restore-results.ts';
 import type { StepInput } from '../domain/step.ts';
 import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
@@ -170,19 +171,23 @@ async function restoreByVelero(
   missing: readonly BackupObject[],
   { input, backup, tools }: { readonly input: Input; readonly backup: string; readonly tools: StepTools },
 ): Promise<readonly RestoreRun[]> {
-  if (missing.length === 0) return [];
   const { operation, parameters } = input;
-  const bucket = await openBucket(parameters.location, tools);
-  const run = await runRestore(veleroOf(client, parameters.cluster), {
-    operation,
-    parameters,
-    backup,
-    missing,
-    stillMissing: async () => (await findMissing(client, missing, tools.signal)).missing,
-    messagesOf: (restore) => readRestoreMessages(bucket, restore),
-    tools,
-  });
-  return [run];
+  const runs: RestoreRun[] = [];
+  for (const { items, scope } of restoreTurns(missing, parameters.services)) {
+    const bucket = await openBucket(parameters.location, tools);
+    const run = await runRestore(veleroOf(client, parameters.cluster), {
+      operation,
+      parameters,
+      backup,
+      missing: items,
+      scope,
+      stillMissing: async () => (await findMissing(client, items, tools.signal)).missing,
+      messagesOf: (restore) => readRestoreMessages(bucket, restore),
+      tools,
+    });
+    runs.push(run);
+  }
+  return runs;
 }
 
 function describeRun({ restore, attempts, messages, unreadable }: RestoreRun): readonly string[] {

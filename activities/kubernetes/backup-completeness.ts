@@ -43,7 +43,7 @@ export async function backupCompleteness(
         ...(namespace === undefined ? {} : { namespace }),
       };
       const isExpected =
-        isRestored(item, { veleroNamespace }) &&
+        isRestored(item, veleroNamespace) &&
         isIncluded(facts, name === 'namespaces' ? metadata.name : namespace) &&
         labels[excludeLabel] !== 'true' &&
         Date.parse(metadata.creationTimestamp ?? '') < facts.startedAt;

@@ -4,9 +4,8 @@ import {
   type BackupFacts,
   type Rejected,
 } from '../../domain/kubernetes/backup-choice.ts';
-import { isRestored } from '../../domain/kubernetes/restore-plan.ts';
 import type { RestoreBackupParameters } from '../../domain/kubernetes/parameters.ts';
-import { velerosExceptions } from '../../domain/kubernetes/skipped-by-velero.ts';
+import { wantedObjects } from '../../domain/kubernetes/wanted-objects.ts';
 import { readArchive, readBackups, readVolumes, type BackupObject } from './backups.ts';
 import type { Bucket } from './s3.ts';
 
@@ -26,13 +25,13 @@ export interface BackupSearch {
 /** The newest backup that is good by policy and whose archive can be read to its end; broken ones are passed over. */
 export async function findBackup(
   bucket: Bucket,
-  parameters: Pick<RestoreBackupParameters, 'location' | 'clusterName' | 'cluster' | 'serviceSelector'>,
+  parameters: Pick<RestoreBackupParameters, 'location' | 'clusterName' | 'cluster' | 'services'>,
   options: { readonly nowMs: number; readonly acceptOld: boolean },
 ): Promise<BackupSearch> {
-  const { location, clusterName, cluster, serviceSelector } = parameters;
+  const { location, clusterName, cluster, services } = parameters;
   const rules = {
     veleroNamespace: cluster.velero.namespace,
-    ...(serviceSelector === undefined ? {} : { selector: serviceSelector }),
+    ...(services === undefined ? {} : { services }),
   };
   const backups = await readBackups(bucket);
   const { good, rejected } = chooseBackups(backups, location, { ...options, target: clusterName });
@@ -40,8 +39,7 @@ export async function findBackup(
   for (const facts of good) {
     try {
       const objects = await readArchive(bucket, facts.name);
-      const isException = velerosExceptions(objects, await readVolumes(bucket, facts.name));
-      const wanted = objects.filter((item) => isRestored(item, rules) && !isException(item));
+      const wanted = wantedObjects(objects, rules, await readVolumes(bucket, facts.name));
       return { chosen: { facts, objects, wanted }, rejected: [...broken, ...rejected] };
     } catch (error) {
       if (!(error instanceof Error) || !/corrupted|is missing/.test(error.message)) throw error;

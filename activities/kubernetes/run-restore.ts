@@ -8,6 +8,7 @@ import {
   restoreSpec,
   restoreState,
   type BackupItem,
+  type RestoreScope,
 } from '../../domain/kubernetes/restore-plan.ts';
 import { waitsForVelero } from '../../domain/kubernetes/decide-restore.ts';
 import { wasInterrupted } from '../../domain/kubernetes/restore-results.ts';
@@ -23,6 +24,7 @@ export interface RestoreOptions {
   readonly parameters: RestoreBackupParameters;
   readonly backup: string;
   readonly missing: readonly BackupItem[];
+  readonly scope: RestoreScope;
   readonly stillMissing: () => Promise<readonly BackupItem[]>;
   readonly messagesOf: (restore: string) => Promise<RestoreMessages>;
   readonly tools: StepTools;
@@ -90,7 +92,7 @@ async function create(
     readonly missing: readonly BackupItem[];
     readonly deadline: number;
   },
-  { parameters, backup, tools }: RestoreOptions,
+  { parameters, backup, scope, tools }: RestoreOptions,
 ): Promise<void> {
   const { name, labels, missing, deadline } = restore;
   await untilVeleroIsReady(velero, { cluster: parameters.clusterName, backup, deadline, tools });
@@ -98,7 +100,7 @@ async function create(
   const spec = restoreSpec({
     backup,
     missing,
-    selector: parameters.serviceSelector,
+    scope,
     veleroNamespace: parameters.cluster.velero.namespace,
   });
   await velero.createRestore(name, labels, spec);

@@ -1,7 +1,7 @@
 import type { ExpandContext, Expanded } from '../expand-context.ts';
 import type { Json } from '../json.ts';
 import type { KubernetesStepKind, KubernetesStepWith } from '../schema/kubernetes-step-with.ts';
-import { chosenEntry, clustersOfSite, serviceSelector } from './select-clusters.ts';
+import { chosenEntry, clustersOfSite } from './select-clusters.ts';
 import { kubernetesStepKinds } from './step-kinds.ts';
 import type {
   ApplyManifestsParameters,
@@ -60,14 +60,14 @@ const restoreBackup: Expander<'restoreBackup'> = ({ to, location: wanted, ...lim
   if (found === undefined) return [];
   const location = chosenEntry(found.section.backupLocations, wanted, context, 'location');
   if (location === undefined) return [];
-  const selector = serviceSelector(found.section);
+  const { services } = found.section;
   return found.clusters.map(([clusterName, cluster]) => {
     const parameters: RestoreBackupParameters = {
       clusterName,
       cluster,
       locationName: location[0],
       location: location[1],
-      ...(selector === undefined ? {} : { serviceSelector: selector }),
+      ...(services === undefined ? {} : { services }),
       ...limits,
     };
     const title = `Restore what ${clusterName} lacks of the newest good backup in ${location[0]}`;
@@ -149,7 +149,7 @@ const rehearseKubernetes: Expander<'rehearseKubernetes'> = ({ from, to }, contex
   const location = chosenEntry(section.backupLocations, undefined, context, 'location');
   const store = chosenEntry(section.manifestStores, undefined, context, 'store');
   if (location === undefined || store === undefined) return [];
-  const selector = serviceSelector(section);
+  const { services } = section;
   return clusters.map(([name, cluster]) => {
     const parameters: RehearseKubernetesParameters = {
       primary: { name: primary[0], cluster: primary[1] },
@@ -159,7 +159,7 @@ const rehearseKubernetes: Expander<'rehearseKubernetes'> = ({ from, to }, contex
       storeName: store[0],
       store: store[1],
       nodePools: cluster.nodePools,
-      ...(selector === undefined ? {} : { serviceSelector: selector }),
+      ...(services === undefined ? {} : { services }),
     };
     return expanded(
       'rehearseKubernetes',

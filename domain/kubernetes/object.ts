@@ -9,7 +9,11 @@ export interface ObjectMetadata {
   readonly generation?: number;
   readonly creationTimestamp?: string;
   readonly deletionTimestamp?: string;
-  readonly ownerReferences?: readonly { readonly controller?: boolean; readonly kind: string }[];
+  readonly ownerReferences?: readonly {
+    readonly apiVersion?: string;
+    readonly controller?: boolean;
+    readonly kind: string;
+  }[];
   readonly managedFields?: readonly ManagedFieldsEntry[];
   readonly finalizers?: readonly string[];
 }

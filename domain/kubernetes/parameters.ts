@@ -38,12 +38,10 @@ export interface CaptureManifestsParameters extends ClusterParameters, StorePara
 export interface RestoreBackupParameters extends ClusterParameters {
   readonly locationName: string;
   readonly location: BackupLocation;
-  readonly storeName?: string;
-  readonly store?: ManifestStoreSettings;
   /** Plain objects are applied from the backup by siteshift itself; Velero restores the rest. */
   readonly direct: boolean;
-  /** Labels whose objects the manifest store owns; they do not come out of the backup. */
-  readonly serviceSelector?: { readonly label: string; readonly value: string };
+  /** What the manifest store holds does not come out of the backup. */
+  readonly services?: CapturedServices;
   readonly timeoutMs: number;
   /** A Restore that makes no progress for this long counts as stuck. */
   readonly stuckMs: number;
@@ -74,6 +72,6 @@ export interface RehearseKubernetesParameters extends StoreParameters {
   readonly standby: { readonly name: string; readonly cluster: KubernetesCluster };
   readonly locationName: string;
   readonly location: BackupLocation;
-  readonly serviceSelector?: { readonly label: string; readonly value: string };
+  readonly services?: CapturedServices;
   readonly nodePools: { readonly [name: string]: NodePool };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Operation } from '../operation.ts';
+import type { LabelRequirement } from './label-selector.ts';
 import type { KubernetesObject } from './object.ts';
 
 /** One object of a backup, by where it lies in the archive. */
@@ -50,25 +51,14 @@ export const neverRestored: readonly string[] = [
 /** The server fills these in by itself, in each namespace. */
 const made = new Set(['configmaps/kube-root-ca.crt', 'serviceaccounts/default', 'services/kubernetes']);
 
-export interface ServiceSelector {
-  readonly label: string;
-  readonly value: string;
-}
-
 /**
- * Whether an object has to come out of the backup: not ruled out by kind, and not the manifest store's. Each cluster has
- * a Velero of its own: the lost one's schedules would go on under the lost cluster's name, its locations and credentials
+ * Whether an object may come out of a backup at all, by where it lies. Each cluster has a Velero of its own: the lost one's schedules would go on under the lost cluster's name, its locations and credentials
  * would take the place of the standby's.
  */
-export function isRestored(
-  item: BackupItem,
-  { veleroNamespace, selector }: { readonly veleroNamespace: string; readonly selector?: ServiceSelector },
-): boolean {
-  const { resource, namespace, name, labels } = item;
+export function isRestored({ resource, namespace, name }: BackupItem, veleroNamespace: string): boolean {
   if (neverRestored.includes(resource) || made.has(`${resource}/${name}`)) return false;
   if (resource.endsWith('.velero.io')) return false;
-  if ((resource === 'namespaces' ? name : namespace) === veleroNamespace) return false;
-  return selector === undefined || labels[selector.label] !== selector.value;
+  return (resource === 'namespaces' ? name : namespace) !== veleroNamespace;
 }
 
 /**
@@ -111,6 +101,14 @@ export const operationLabel = 'siteshift.dev/operation-hash';
 export const operationHash = (operation: Pick<Operation, 'id' | 'epoch'>): string =>
   createHash('sha256').update(`${operation.id} ${operation.epoch}`).digest('hex').slice(0, 16);
 
+/** How a Restore is kept away from what it must not bring. */
+export interface RestoreScope {
+  /** Absent: all. */
+  readonly namespaces?: readonly string[];
+  /** Objects that fulfil one of these; none: all. */
+  readonly anyOf?: readonly LabelRequirement[];
+}
+
 /**
  * Velero decides at the volume whether a claim keeps it or gets another one; where the volume is left out, the claim
  * would wait for the lost one for ever.
@@ -123,30 +121,35 @@ const besidesClaims: readonly string[] = [
 ];
 
 /**
- * The spec of the Restore: only the kinds of which something is missing, and only what is not the store's. The server
+ * The spec of the Restore: only the kinds of which something is missing, within the scope of its turn. The server
  * changes it afterwards, so it is created once and never applied again.
  */
 export function restoreSpec(options: {
   readonly backup: string;
   readonly missing: readonly BackupItem[];
-  readonly selector: ServiceSelector | undefined;
+  readonly scope: RestoreScope;
   readonly veleroNamespace: string;
 }): Readonly<Record<string, unknown>> {
-  const { backup, missing, selector, veleroNamespace } = options;
+  const { backup, missing, scope, veleroNamespace } = options;
   const kinds = new Set(missing.map(({ resource }) => resource));
   const besides = kinds.has('persistentvolumeclaims') ? besidesClaims : [];
   const resources = [...new Set([...kinds, ...besides])].toSorted();
-  const expression = selector && { key: selector.label, operator: 'NotIn', values: [selector.value] };
+  const [first, ...others] = (scope.anyOf ?? []).map((one) => ({ matchExpressions: [one] }));
   return {
     backupName: backup,
     includedResources: resources,
     excludedResources: neverRestored.filter((resource) => !resources.includes(resource)),
-    includedNamespaces: ['*'],
+    includedNamespaces: scope.namespaces ?? ['*'],
     excludedNamespaces: [veleroNamespace],
     includeClusterResources: true,
     existingResourcePolicy: 'none',
     itemOperationTimeout: '10m',
-    ...(expression === undefined ? {} : { labelSelector: { matchExpressions: [expression] } }),
+    // Velero takes one of the two.
+    ...(first === undefined
+      ? {}
+      : others.length === 0
+        ? { labelSelector: first }
+        : { orLabelSelectors: [first, ...others] }),
   };
 }
 

@@ -50,11 +50,3 @@ export function chosenEntry<Entry>(
     );
   return undefined;
 }
-
-/** Only `label=value` can be turned round for the restore; any other selector leaves the services in it, too. */
-export function serviceSelector(
-  section: KubernetesInventory,
-): { readonly label: string; readonly value: string } | undefined {
-  const match = /^([\w./-]+)==?([\w.-]+)$/.exec(section.services?.selector ?? '');
-  return match === null ? undefined : { label: match[1] ?? '', value: match[2] ?? '' };
-}

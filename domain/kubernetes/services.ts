@@ -1,5 +1,7 @@
 import type { CapturedServices } from '../schema/kubernetes.ts';
 import { scaledBy, withoutReplicas } from './autoscaled.ts';
+import { matchesLabels, parseSelector } from './label-selector.ts';
+import { findingsOf } from './manifest-findings.ts';
 import { groupOf, keyOf, type KubernetesObject } from './object.ts';
 import type { ServiceName } from './store-records.ts';
 import { isCaptured, stripped } from './strip.ts';
@@ -23,6 +25,25 @@ export function gatherServices(
     else members.push(manifest);
   }
   return services;
+}
+
+/**
+ * Tells which objects come from the manifest store instead of the backup: those that captures record, and their owners'
+ * children of the same kinds, which nobody brings back because their owners make them. What no capture would take
+ * (Secrets, above all) is not the store's, whatever its labels.
+ */
+export function serviceRule({
+  namespaces,
+  selector,
+  kinds,
+}: Pick<CapturedServices, 'namespaces' | 'selector' | 'kinds'>): (object: KubernetesObject) => boolean {
+  const requirements = parseSelector(selector) ?? [];
+  const captured = new Set(kinds.map(({ apiVersion, kind }) => `${groupOf(apiVersion)}/${kind}`));
+  return (object) =>
+    captured.has(`${groupOf(object.apiVersion)}/${object.kind}`) &&
+    matchesAny(namespaces, object.metadata.namespace ?? '') &&
+    matchesLabels(requirements, object.metadata.labels ?? {}) &&
+    findingsOf(stripped(object), '').length === 0;
 }
 
 /** By its label, or the object stands for itself: `shop/service.serving.knative.dev.cart`. */

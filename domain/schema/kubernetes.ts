@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseSelector } from '../kubernetes/label-selector.ts';
 
 // The `kubernetes` section of siteshift.yaml. It defines its own words instead of importing inventory.ts, which
 // imports this file.
@@ -138,7 +139,11 @@ const usualKinds = [
 
 const services = z.strictObject({
   namespaces: z.array(z.string().min(1)).min(1).describe('Namespaces of services, `*` as a wildcard.'),
-  selector: z.string().default('').describe('Label selector of what belongs to services.'),
+  selector: z
+    .string()
+    .refine((text) => parseSelector(text) !== undefined, 'a label selector, e.g. tier=service,team in (a,b)')
+    .default('')
+    .describe('Label selector of what belongs to services; empty: every object of the kinds.'),
   kinds: z.array(capturedKind).min(1).default(usualKinds),
   serviceLabel: z
     .string()

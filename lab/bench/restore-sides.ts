@@ -7,7 +7,6 @@ import { runCommand } from '../engines/run-command.ts';
 import { kubernetesSection } from '../kubernetes/inventory-section.ts';
 import type { KubernetesLab } from '../kubernetes/kubernetes-lab.ts';
 import type { KubernetesObject } from '../kubernetes/kubernetes-object.ts';
-import { TIER_LABEL } from '../kubernetes/object-builder.ts';
 import { waitForServices } from '../kubernetes/platform.ts';
 import { VELERO_PATH } from '../kubernetes/velero.ts';
 import { NODES, type Filled } from './restore-lab.ts';
@@ -89,7 +88,7 @@ export async function restoreByProduct({ lab, folder, services }: Filled) {
       ...target,
       locationName: 'backups',
       location: { ...inventory.backupLocations['backups'], minimumItems: 1 },
-      serviceSelector: { label: TIER_LABEL, value: 'service' },
+      services: inventory.services,
       direct: true,
       timeoutMs: 600_000,
       stuckMs: 120_000,

@@ -87,7 +87,6 @@ describe('chooseBackups', () => {
 
 describe('restore plan', () => {
   const item = (resource: string, labels = {}) => ({ resource, name: 'one', namespace: 'shop', labels });
-  const rules = { veleroNamespace: 'velero' };
   it.each([
     ['nodes', false],
     ['mutatingwebhookconfigurations.admissionregistration.k8s.io', false],
@@ -96,7 +95,7 @@ describe('restore plan', () => {
     ['configmaps', true],
     ['gateways.networking.istio.io', true],
   ])('%s comes out of the backup: %s', (resource, expected) => {
-    expect(isRestored(item(resource), rules)).toBe(expected);
+    expect(isRestored(item(resource), 'velero')).toBe(expected);
   });
 
   it.each([
@@ -106,7 +105,7 @@ describe('restore plan', () => {
     ["Velero's credentials", { ...item('secrets'), namespace: 'velero' }],
     ["Velero's namespace", { resource: 'namespaces', name: 'velero', labels: {} }],
   ])('leaves %s: the standby has a Velero of its own', (_, one) => {
-    expect(isRestored(one, rules)).toBe(false);
+    expect(isRestored(one, 'velero')).toBe(false);
   });
 
   it.each([
@@ -122,14 +121,12 @@ describe('restore plan', () => {
     expect(isPlain(item(resource), object)).toBe(expected);
   });
 
-  it('leaves what the manifest store owns, and asks only for kinds of which something is missing', () => {
-    const selector = { label: 'tier', value: 'service' };
-    expect(isRestored(item('configmaps', { tier: 'service' }), { ...rules, selector })).toBe(false);
+  it('asks only for kinds of which something is missing, and leaves what others own', () => {
     const spec = restoreSpec({
       backup: 'b',
       missing: [item('secrets'), item('configmaps'), item('secrets')],
-      selector,
-      ...rules,
+      scope: { anyOf: [{ key: 'tier', operator: 'NotIn', values: ['service'] }] },
+      veleroNamespace: 'velero',
     });
     expect(spec).toMatchObject({
       excludedNamespaces: ['velero'],
@@ -147,9 +144,10 @@ describe('restore plan', () => {
     const spec = restoreSpec({
       backup: 'b',
       missing: [item('persistentvolumeclaims')],
-      selector: undefined,
-      ...rules,
+      scope: { namespaces: ['shop'] },
+      veleroNamespace: 'velero',
     });
+    expect(spec['includedNamespaces']).toEqual(['shop']);
     expect(spec['includedResources']).toContain('persistentvolumes');
   });
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ExpandContext } from '../../domain/expand-context.ts';
 import { kubernetesExpanders } from '../../domain/kubernetes/expand.ts';
-import { serviceSelector } from '../../domain/kubernetes/select-clusters.ts';
 import { kubernetesStepKinds } from '../../domain/kubernetes/step-kinds.ts';
 import { inventorySchema } from '../../domain/schema/inventory.ts';
 import { kubernetesStepWith } from '../../domain/schema/kubernetes-step-with.ts';
@@ -65,7 +64,7 @@ describe('the Kubernetes steps of a runbook', () => {
       store: { kind: 's3' },
     });
     expect(steps[1]?.parameters).toMatchObject({
-      serviceSelector: { label: 'tier', value: 'service' },
+      services: { namespaces: ['shop-*'], selector: 'tier=service' },
       attempts: 5,
     });
     expect(JSON.parse(JSON.stringify(steps))).toEqual(steps);
@@ -96,15 +95,5 @@ describe('the Kubernetes steps of a runbook', () => {
 
   it('are described, each of them', () => {
     expect(Object.keys(kubernetesStepKinds).toSorted()).toEqual(Object.keys(kubernetesStepWith).toSorted());
-  });
-
-  it.each([
-    ['tier=service', { label: 'tier', value: 'service' }],
-    ['example.com/tier==service', { label: 'example.com/tier', value: 'service' }],
-    ['tier in (a,b)', undefined],
-    ['', undefined],
-  ])('selector "%s"', (selector, expected) => {
-    const { context } = contextFor({ ...section, services: { namespaces: ['*'], selector } });
-    expect(context.inventory.kubernetes && serviceSelector(context.inventory.kubernetes)).toEqual(expected);
   });
 });

@@ -167,7 +167,7 @@ function parametersFrom(inventory: KubernetesInventory): KillLab['parameters'] {
       locationName: 'backups',
       // Of itself, which is otherwise refused: there is only one cluster here.
       location: { ...backups, from: 'west', minimumItems: 1, includedNamespaces: [] },
-      serviceSelector: { label: TIER_LABEL, value: 'service' },
+      services,
       direct: true,
       timeoutMs: 300_000,
       stuckMs: 120_000,

@@ -124,6 +124,7 @@ describe('runRestore', () => {
       parameters: parameters as unknown as RestoreOptions['parameters'],
       backup: 'daily-1',
       missing: items(2),
+      scope: {},
       stillMissing: async () => items(missing.shift() ?? 0),
       messagesOf: async () => options.told ?? { messages: [] },
       tools: { ...stepTools(), sleep: async () => undefined },

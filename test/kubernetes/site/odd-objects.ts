@@ -7,6 +7,7 @@ import { waitUntil } from '../../../lab/kubernetes/wait-until.ts';
 /** A namespace of the platform's. */
 const into = 'monitoring';
 const make = builderFor('platform');
+const ofService = builderFor('service');
 
 export const JOBS = `/apis/batch/v1/namespaces/${into}/jobs`;
 export const VOLUMES = '/api/v1/persistentvolumes';
@@ -52,9 +53,23 @@ function volumeAndClaim(name: string, reclaimPolicy: 'Delete' | 'Retain'): reado
   ];
 }
 
+/**
+ * Labelled as the services' and nobody's to capture: a kind that captures do not take, one that only Velero may write,
+ * and one in a namespace that they do not look into.
+ */
+export const uncaptured: readonly KubernetesObject[] = [
+  ofService('v1', 'Secret')('cart-keys', { stringData: { key: 'lab-only' } }, 'shop-cart'),
+  ofService('rbac.authorization.k8s.io/v1', 'Role')(
+    'cart-reader',
+    { rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }] },
+    'shop-cart',
+  ),
+  ofService('v1', 'ConfigMap')('fleet', { data: { a: '1' } }, into),
+];
+
 /** Puts them on a cluster, and waits until the job is over and the claims have their volumes. */
 export async function addOddObjects({ api, name }: Cluster): Promise<void> {
-  await applyAll(api, skipped, 'platform');
+  await applyAll(api, [...skipped, ...uncaptured], 'platform');
   await waitUntil({ what: `the job of ${name} over, its claims bound`, withinMs: 60_000 }, async () => {
     const [job] = await api.list(JOBS);
     const { completionTime } = (job?.['status'] ?? {}) as { readonly completionTime?: string };

@@ -7,7 +7,6 @@ import { runStep } from '../../../activities/define-step.ts';
 import { rehearseKubernetes } from '../../../activities/rehearse-kubernetes.ts';
 import { dailySchedule, takeBackup, syncNow } from '../../../lab/kubernetes/backup.ts';
 import type { KubernetesObject } from '../../../lab/kubernetes/kubernetes-object.ts';
-import { TIER_LABEL } from '../../../lab/kubernetes/object-builder.ts';
 import { waitForLocation } from '../../../lab/kubernetes/velero.ts';
 import { operation, stepInput, stepTools } from '../step-tools.ts';
 import { testLab, lab, filled, inventory, need, west, store, captureInput } from './scene.ts';
@@ -21,7 +20,7 @@ const rehearsal = (more: object = {}) => {
       standby: { name, cluster },
       locationName: 'backups',
       location: need(inventory.backupLocations['backups']),
-      serviceSelector: { label: TIER_LABEL, value: 'service' },
+      services: need(inventory.services),
       nodePools: {},
       ...more,
     },

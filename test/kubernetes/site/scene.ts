@@ -96,7 +96,7 @@ export const restoreParameters = (more: Partial<RestoreBackupParameters> = {}): 
   ...west(),
   locationName: 'backups',
   location: need(inventory.backupLocations['backups']),
-  serviceSelector: { label: TIER_LABEL, value: 'service' },
+  services: need(inventory.services),
   direct: false,
   timeoutMs: 300_000,
   stuckMs: 120_000,
