@@ -84,7 +84,7 @@ function countBy(items: readonly BackupObject[]): Readonly<Record<string, number
   return Object.fromEntries([...groups].map(([resource, members]) => [resource, members.length]));
 }
 
-async function apply(input: Attempted, _: BackupObserved, tools: StepTools): Promise<Applied> {
+async function apply(input: Attempted, _observed: BackupObserved, tools: StepTools): Promise<Applied> {
   const { parameters, operation, read } = input;
   const { clusterName, cluster, location } = parameters;
   const client = await clientOf(clusterName, cluster, tools);
@@ -115,12 +115,13 @@ async function apply(input: Attempted, _: BackupObserved, tools: StepTools): Pro
   const { missing: refused } = await findMissing(client, [...plain], tools.signal);
   const second = await timed('rest', restore(refused));
   const runs = [...first, ...second];
+  const { filters: _, ...facts } = chosen.facts;
   const lacking =
     input.style === 'forced' ? (await findMissing(client, chosen.wanted, tools.signal)).missing : [];
   return {
     durationsMs,
     evidence: [
-      { what: 'backup', value: { ...chosen.facts }, source: `bucket ${location.bucket}` },
+      { what: 'backup', value: facts, source: `bucket ${location.bucket}` },
       ...runs.map((run) => ({
         what: 'restore',
         value: { ...run.restore, attempts: run.attempts },

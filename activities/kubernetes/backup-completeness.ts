@@ -1,6 +1,7 @@
 import { good, problem, type KubernetesFinding } from '../../domain/kubernetes/findings.ts';
 import { groupOf } from '../../domain/kubernetes/object.ts';
 import { isRestored, itemKey } from '../../domain/kubernetes/restore-plan.ts';
+import { takes } from '../../domain/kubernetes/velero-filters.ts';
 import type { BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
 import type { BackupObject } from './backups.ts';
 import type { KubernetesClient } from './client.ts';
@@ -44,7 +45,7 @@ export async function backupCompleteness(
       };
       const isExpected =
         isRestored(item, veleroNamespace) &&
-        isIncluded(facts, name === 'namespaces' ? metadata.name : namespace) &&
+        takes(facts.filters, { ...item, kind: resource.kind }) &&
         labels[excludeLabel] !== 'true' &&
         Date.parse(metadata.creationTimestamp ?? '') < facts.startedAt;
       if (!isExpected) return;
@@ -78,13 +79,4 @@ async function candidates(primary: KubernetesClient): Promise<readonly Resource[
     if (!skippedGroups.has(groupOf(resource.apiVersion)) && !kinds.has(name)) kinds.set(name, resource);
   }
   return [...kinds.values()];
-}
-
-function isIncluded(
-  { includedNamespaces, excludedNamespaces }: BackupFacts,
-  namespace: string | undefined,
-): boolean {
-  if (namespace === undefined) return true;
-  const isNamed = includedNamespaces.length === 0 || includedNamespaces.includes('*');
-  return (isNamed || includedNamespaces.includes(namespace)) && !excludedNamespaces.includes(namespace);
 }

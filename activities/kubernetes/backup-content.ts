@@ -33,7 +33,7 @@ export async function findBackup(
     veleroNamespace: cluster.velero.namespace,
     ...(services === undefined ? {} : { services }),
   };
-  const backups = await readBackups(bucket);
+  const backups = await readBackups(bucket, location.schedule);
   const { good, rejected } = chooseBackups(backups, location, { ...options, target: clusterName });
   const broken: Rejected[] = [];
   for (const facts of good) {

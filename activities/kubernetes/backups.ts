@@ -1,34 +1,35 @@
 import { gunzipSync } from 'node:zlib';
-import { clusterLabel, type BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
+import { clusterLabel, namesToRead, type BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
 import { list, mapping, textOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import type { BackupItem } from '../../domain/kubernetes/restore-plan.ts';
 import type { VolumeMethods } from '../../domain/kubernetes/skipped-by-velero.ts';
+import { readFilters } from '../../domain/kubernetes/velero-filters.ts';
 import { inLanes } from './lanes.ts';
 import type { Bucket } from './s3.ts';
 import { readTar } from './tar.ts';
 
-/** More backups than this are not looked at: the newest ones are what matters. */
-const MOST = 100;
-
-/** Every backup of a bucket by its own metadata: what counts, whatever a cluster has synced so far. */
-export async function readBackups(bucket: Bucket): Promise<readonly BackupFacts[]> {
-  const folders = (await bucket.folders('backups/')).toSorted().reverse().slice(0, MOST);
+/** The newest backups of a bucket by their own metadata: what counts, whatever a cluster has synced so far. */
+export async function readBackups(bucket: Bucket, schedule: string): Promise<readonly BackupFacts[]> {
+  const folders = await bucket.folders('backups/');
+  const names = namesToRead(
+    folders.map((folder) => folder.slice('backups/'.length, -1)),
+    schedule,
+  );
   const found = new Map<string, BackupFacts>();
-  await inLanes(folders, 8, async (folder) => {
-    const name = folder.slice('backups/'.length, -1);
+  await inLanes(names, 8, async (name) => {
+    const folder = `backups/${name}/`;
     const [metadata, keys] = await Promise.all([
       bucket.get(`${folder}velero-backup.json`),
       bucket.list(folder),
     ]);
     found.set(name, factsOf(name, metadata?.body, keys.includes(`${folder}${name}.tar.gz`)));
   });
-  return folders.flatMap((folder) => found.get(folder.slice('backups/'.length, -1)) ?? []);
+  return names.flatMap((name) => found.get(name) ?? []);
 }
 
 function factsOf(name: string, metadata: Buffer | undefined, hasArchive: boolean): BackupFacts {
   const { value, unreadable } = parse(metadata);
   const backup = mapping(value);
-  const spec = mapping(backup['spec']);
   const status = mapping(backup['status']);
   const labels = mapping(mapping(backup['metadata'])['labels']);
   const expiresAt = Date.parse(textOf(status['expiration']));
@@ -43,8 +44,7 @@ function factsOf(name: string, metadata: Buffer | undefined, hasArchive: boolean
     schedule: textOf(labels['velero.io/schedule-name']),
     cluster: textOf(labels[clusterLabel]),
     ...(Number.isNaN(expiresAt) ? {} : { expiresAt }),
-    includedNamespaces: list(spec['includedNamespaces']).map((one) => textOf(one)),
-    excludedNamespaces: list(spec['excludedNamespaces']).map((one) => textOf(one)),
+    filters: readFilters(backup['spec']),
     hasArchive,
   };
 }

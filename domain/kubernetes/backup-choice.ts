@@ -1,4 +1,5 @@
 import type { BackupLocation } from '../schema/kubernetes.ts';
+import { takesNamespace, type BackupFilters } from './velero-filters.ts';
 
 /** A Velero backup as its metadata in the bucket describes it. Times are ms since 1970. */
 export interface BackupFacts {
@@ -15,14 +16,32 @@ export interface BackupFacts {
   /** Cluster of the inventory that wrote it (label siteshift.dev/cluster of the Schedule); empty: not labelled. */
   readonly cluster: string;
   readonly expiresAt?: number;
-  /** Empty: all. */
-  readonly includedNamespaces: readonly string[];
-  readonly excludedNamespaces: readonly string[];
+  readonly filters: BackupFilters;
   /** Whether its archive lies beside its metadata. */
   readonly hasArchive: boolean;
 }
 
 export const clusterLabel = 'siteshift.dev/cluster';
+
+/** As Velero names the backups of a schedule. */
+const dated = /^(.+)-(\d{14})$/;
+/** More than this of a sort are not looked at: each costs two requests, and the newest are what matters. */
+const MOST = 100;
+
+/**
+ * Whose metadata to read, from the names alone: the newest of the schedule, of those that a person named, and of other
+ * schedules, whose hundreds must not hide the first. Which one is the newest, the metadata says.
+ */
+export function namesToRead(names: readonly string[], schedule: string): readonly string[] {
+  const sorts = Map.groupBy(names, (name) => {
+    const [, of] = dated.exec(name) ?? [];
+    return of === undefined ? 'named' : of === schedule ? 'own' : 'others';
+  });
+  const date = (name: string): string => dated.exec(name)?.[2] ?? name;
+  return (['own', 'named', 'others'] as const).flatMap((sort) =>
+    (sorts.get(sort) ?? []).toSorted((a, b) => (date(a) < date(b) ? 1 : -1)).slice(0, MOST),
+  );
+}
 
 export interface Rejected {
   readonly name: string;
@@ -95,7 +114,7 @@ function problemOf(
     return `it has ${backup.items} items, expected at least ${policy.minimumItems}`;
   if (backup.expiresAt !== undefined && backup.expiresAt <= nowMs)
     return `it expired at ${iso(backup.expiresAt)}`;
-  const lacking = policy.includedNamespaces.filter((namespace) => !holds(backup, namespace));
+  const lacking = policy.includedNamespaces.filter((namespace) => !takesNamespace(backup.filters, namespace));
   if (lacking.length > 0) return `it lacks the namespaces ${lacking.join(', ')}`;
   const ageMs = nowMs - backup.startedAt;
   if (ageMs > policy.maximumAgeMs && !acceptOld) {
@@ -103,12 +122,6 @@ function problemOf(
   }
   return undefined;
 }
-
-const holds = ({ includedNamespaces, excludedNamespaces }: BackupFacts, namespace: string): boolean =>
-  (includedNamespaces.length === 0 ||
-    includedNamespaces.includes('*') ||
-    includedNamespaces.includes(namespace)) &&
-  !excludedNamespaces.includes(namespace);
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const hours = (ms: number): string => `${(ms / 3_600_000).toFixed(1)} h`;

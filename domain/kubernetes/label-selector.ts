@@ -42,16 +42,9 @@ export const matchesLabels = (
 ): boolean => requirements.every((one) => isMet(one, labels[one.key]));
 
 function isMet({ operator, values = [] }: LabelRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-  }
+  const isThere = value !== undefined;
+  const isListed = isThere && values.includes(value);
+  return { In: isListed, NotIn: !isListed, Exists: isThere, DoesNotExist: !isThere }[operator];
 }
 
 const opposite = { In: 'NotIn', NotIn: 'In', Exists: 'DoesNotExist', DoesNotExist: 'Exists' } as const;

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseBackups, type BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
+import { chooseBackups, namesToRead, type BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
 import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
+import { readFilters } from '../../domain/kubernetes/velero-filters.ts';
 import {
   isPlain,
   isRestored,
@@ -27,8 +28,7 @@ const backup = (name: string, change: Partial<BackupFacts> = {}): BackupFacts =>
   warnings: 0,
   schedule: 'daily',
   cluster: 'east',
-  includedNamespaces: [],
-  excludedNamespaces: [],
+  filters: readFilters({}),
   hasArchive: true,
   ...change,
 });
@@ -65,8 +65,16 @@ describe('chooseBackups', () => {
     ['of a third cluster', { cluster: 'north' }, /north wrote it, expected east/],
     ['almost empty', { items: 3 }, /3 items, expected at least 10/],
     ['expired', { expiresAt: now - 1 }, /expired at/],
-    ['without a namespace', { excludedNamespaces: ['istio-system'] }, /lacks the namespaces istio-system/],
-    ['of other namespaces', { includedNamespaces: ['shop'] }, /lacks the namespaces/],
+    [
+      'without a namespace',
+      { filters: readFilters({ excludedNamespaces: ['istio-system'] }) },
+      /lacks the namespaces istio-system/,
+    ],
+    [
+      'of other namespaces',
+      { filters: readFilters({ includedNamespaces: ['shop-*'] }) },
+      /lacks the namespaces/,
+    ],
     ['too old', { startedAt: now - 26 * hour }, /26\.0 h old .*, accepted are 25\.0 h/],
     [
       'without readable metadata',
@@ -79,9 +87,29 @@ describe('chooseBackups', () => {
     expect(rejected).toMatchObject([{ name: 'b', because: expect.stringMatching(because) }]);
   });
 
+  it('reads namespaces of a backup as Velero does', () => {
+    const wild = backup('b', { filters: readFilters({ includedNamespaces: ['istio-*', 'shop'] }) });
+    expect(chooseBackups([wild], policy, options).good).toEqual([wild]);
+  });
+
   it('takes an old one only when somebody accepts it, and one without a label of its cluster', () => {
     const old = backup('b', { startedAt: now - 90 * hour, cluster: '' });
     expect(chooseBackups([old], policy, { ...options, acceptOld: true }).good).toEqual([old]);
+  });
+});
+
+describe('namesToRead', () => {
+  const day = (schedule: string, number: number) =>
+    `${schedule}-2026${String(number).padStart(4, '0')}030000`;
+  const days = (schedule: string) => Array.from({ length: 300 }, (_, index) => day(schedule, index + 1));
+
+  it('reads the newest of the schedule whatever other schedules and people have left there', () => {
+    const names = namesToRead([...days('weekly'), ...days('daily'), 'before-upgrade', 'daily-1'], 'daily');
+    expect(names.slice(0, 2)).toEqual([day('daily', 300), day('daily', 299)]);
+    expect(names).toContain('before-upgrade');
+    expect(names).toContain('daily-1');
+    expect(names).toContain(day('weekly', 300));
+    expect(names).toHaveLength(202);
   });
 });
 
