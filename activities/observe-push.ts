@@ -79,8 +79,7 @@ export async function observePush(
     lookAtCenters(input, targets, { look: list, late: () => undefined, atLeftMs }),
   ]);
   const met = connectedTo(input, isForced ? looks : undefined, tools);
-  const [promotion, seen, lists] = await looks;
-  const connected = await met;
+  const [[promotion, seen, lists], connected] = await Promise.all([looks, met]); // together: either may throw
   const registries = new Map(
     targets.flatMap(({ center }, index) => {
       const list = lists[index];
