@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRecord } from '../../domain/run.ts';
-import { asAccount, runStatements } from '../../lab/engines/database-server.ts';
+import { asAccount, asRoot, runStatements } from '../../lab/engines/database-server.ts';
 import { attachReplica } from '../../lab/engines/topology.ts';
 import { kill } from '../../lab/faults.ts';
-import { domain, type DatabaseName } from '../../lab/sites/layout.ts';
+import { domain, schema, type DatabaseName } from '../../lab/sites/layout.ts';
 import { allKept, openScenario, stepOf, type Scenario } from './scenario.ts';
 import { until } from './until.ts';
 
@@ -25,6 +25,25 @@ const onNode = async (database: DatabaseName, node: string, statements: readonly
   await asAccount(server, accounts.admin, (admin) => runStatements(admin, [...statements]));
 };
 
+/** A lock on the users' table that a read-only session holds: the applier waits behind it. */
+async function holdUp(database: DatabaseName, node: string): Promise<{ letGo(): Promise<void> }> {
+  const { server } = nodeOf(database, node);
+  const released = Promise.withResolvers<void>();
+  const locked = Promise.withResolvers<void>();
+  const holding = asRoot(server, async (root) => {
+    await runStatements(root, [`LOCK TABLES ${schema}.writes READ`]);
+    locked.resolve();
+    await released.promise;
+  });
+  await Promise.race([locked.promise, holding]);
+  return {
+    letGo: async () => {
+      released.resolve();
+      await holding;
+    },
+  };
+}
+
 /** What a database administrator does with a standby that was down: start it, and let it replicate. */
 const bringBack = async (database: DatabaseName, node: string, source: string): Promise<void> => {
   const { server, accounts } = nodeOf(database, node);
@@ -38,21 +57,37 @@ const leftOf = (record: RunRecord) =>
     .filter(({ outcome }) => outcome === undefined || !['done', 'already'].includes(outcome.status))
     .map(({ id, state, outcome }) => `${id}: ${state}, ${outcome?.summary ?? ''}`);
 
-test('stopped appliers park the promotion before anything is frozen; started again, a retry completes the run', async () => {
-  const nodes = ['payments-west-1', 'payments-west-2'];
-  for (const node of nodes) await onNode('payments', node, ['STOP SLAVE SQL_THREAD']);
-  const { code, workflowId, record } = await scenario.run('site-failover', '--from', 'east', '--to', 'west');
+test('stopped appliers park the promotion before anything is frozen, and a standby that is far behind is waited for', async () => {
+  const stopped = ['payments-west-1', 'payments-west-2'];
+  for (const node of stopped) await onNode('payments', node, ['STOP SLAVE SQL_THREAD']);
+  // Their appliers run and come no further, as behind a large transaction; what users write meanwhile piles up.
+  const behind = await Promise.all(['orders-west-1', 'orders-west-2'].map((node) => holdUp('orders', node)));
+  const run = await scenario.start('site-failover', '--from', 'east', '--to', 'west');
+  const recordNow = async () =>
+    ((await scenario.cli('status', run.workflowId)).value as { record: RunRecord }).record;
+  await until('the promotion of payments is parked', 60_000, async () =>
+    (await recordNow()).steps.some(({ id, state }) => id === 'promote/payments' && state === 'parked'),
+  );
+  // Nothing is frozen meanwhile: users who do not move write on, into both databases.
+  const { acknowledged } = scenario.writer.counters();
+  await scenario.writer.reach(acknowledged + 100, 30_000);
+  expect(stepOf(await recordNow(), 'promote/orders').state).toBe('running');
+  const caughtUpFrom = Date.now();
+  for (const standby of behind) await standby.letGo();
 
-  expect(code).toBe(4);
+  const record = await run.settled();
   const parked = stepOf(record, 'promote/payments');
   expect(parked.state).toBe('parked');
   expect(parked.outcome?.status).toBe('refused');
   expect(parked.outcome?.summary).toMatch(/payments-west-[12].*applier/);
   // The other database does not wait for it: a failed step stops only what needs it.
   expect(stepOf(record, 'promote/orders').outcome?.status).toBe('done');
+  expect(stepOf(record, 'promote/orders').endedAt).toBeGreaterThanOrEqual(caughtUpFrom);
 
-  for (const node of nodes) await onNode('payments', node, ['START SLAVE SQL_THREAD']);
-  expect(await scenario.retry(workflowId, 'promote/payments', 'the appliers run again')).toBe('completed');
+  for (const node of stopped) await onNode('payments', node, ['START SLAVE SQL_THREAD']);
+  expect(await scenario.retry(run.workflowId, 'promote/payments', 'the appliers run again')).toBe(
+    'completed',
+  );
 });
 
 test('a run that is terminated between the freeze and the opening is finished by the next one', async () => {
