@@ -54,7 +54,7 @@ async function demo(): Promise<number> {
       say,
       onProgress,
     });
-    const summary = summarize(result, lab.clusters, await clusters?.compare());
+    const summary = summarize(result, lab, await clusters?.compare());
     print(summary);
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(summary, undefined, 2)}\n`);
     const broken = brokenPromises(summary, Math.min(writes, 5_000));

@@ -14,7 +14,7 @@ interface Figures {
   readonly max: number;
 }
 
-interface TargetResult {
+export interface TargetResult {
   readonly target: string;
   readonly consumers: number;
   readonly processes: number;

@@ -1,6 +1,7 @@
 import type { Json } from '../../domain/json.ts';
 import type { StepRecord } from '../../domain/run.ts';
 import type { LabCluster } from '../sites/start-databases.ts';
+import type { TwoSiteLab } from '../two-site-lab.ts';
 import type { ClusterFigures } from './clusters.ts';
 import type { TimelineEntry } from './timeline.ts';
 import { stepsOfKind, type SiteLossResult } from './site-loss.ts';
@@ -18,6 +19,8 @@ export interface DatabaseFigures {
 export interface DemoSummary extends Partial<ClusterFigures> {
   readonly outcome: string;
   readonly acknowledgedWrites: number;
+  /** Of them, those that each gateway let through. */
+  readonly writesByGateway: Readonly<Record<string, number>>;
   readonly lostWrites: number;
   readonly duplicateWrites: number;
   readonly misroutedWrites: number;
@@ -40,7 +43,7 @@ export interface DemoSummary extends Partial<ClusterFigures> {
 
 export function summarize(
   result: SiteLossResult,
-  clusters: readonly LabCluster[],
+  { clusters, gateways }: Pick<TwoSiteLab, 'clusters' | 'gateways'>,
   kubernetes: ClusterFigures | undefined,
 ): DemoSummary {
   const { record, writer, watch } = result;
@@ -48,6 +51,12 @@ export function summarize(
   return {
     outcome: record.outcome ?? record.phase,
     acknowledgedWrites: writer.acknowledgedWrites,
+    writesByGateway: Object.fromEntries(
+      gateways.map(({ name, endpoint }) => [
+        name,
+        writer.writes.filter(({ gateway }) => gateway === endpoint).length,
+      ]),
+    ),
     lostWrites: writer.lostWrites,
     duplicateWrites: writer.duplicateWrites,
     misroutedWrites: writer.misroutedWrites,
@@ -79,6 +88,10 @@ export function brokenPromises(summary: DemoSummary, atLeastWrites: number): str
     [
       summary.acknowledgedWrites >= atLeastWrites,
       `acknowledged writes: expected ${atLeastWrites}, saw ${summary.acknowledgedWrites}`,
+    ],
+    [
+      Object.values(summary.writesByGateway).every((writes) => writes > 0),
+      `acknowledged writes by gateway: expected some at each, saw ${JSON.stringify(summary.writesByGateway)}`,
     ],
     [summary.lostWrites === 0, `${summary.lostWrites} acknowledged writes are lost`],
     [summary.duplicateWrites === 0, `${summary.duplicateWrites} writes are stored more than once`],

@@ -1,12 +1,15 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRecord } from '../../domain/run.ts';
+import { brokenPromises, type DemoSummary } from '../../lab/demo/summary.ts';
+import { runCommand } from '../../lab/engines/run-command.ts';
 import { repositoryFile } from '../../lab/sites/start-worker.ts';
 import { startTwoSiteLab, type TwoSiteLab } from '../../lab/two-site-lab.ts';
 import type { RunResult } from '../../workflows/messages.ts';
+import { planRun } from './ask-temporal.ts';
 import { openTemporalPage, type TemporalPage } from './temporal-page.ts';
 
 /** A mistake that people make: nobody can be served by the new unit before it is open. So `proof` parks, surely. */
@@ -22,8 +25,26 @@ steps:
   - { id: open, uses: openUnits, needs: [proof], with: { units: ['\${unit}'], to: '\${to}' } }
 `;
 
-/** The run that executes a plan: the lock of the lab's domain. */
-const planRun = 'failover/shop';
+/** What `npm run demo -- --json FILE` is documented to write. */
+const demoFigures = [
+  'outcome',
+  'acknowledgedWrites',
+  'writesByGateway',
+  'lostWrites',
+  'duplicateWrites',
+  'misroutedWrites',
+  'writeGapMs',
+  'decisionToFirstWriteMs',
+  'databaseBranchMs',
+  'databases',
+  'consumersAcked',
+  'consumersTotal',
+  'twoWritablePrimaries',
+  'writablePolls',
+  'reportPath',
+  'examples',
+  'timeline',
+];
 
 let folder: string;
 let lab: TwoSiteLab;
@@ -113,6 +134,26 @@ test('a parked step says what it waits for, and is answered by an Update from it
     { action: 'abort', by: 'ada', reason: 'it verifies before it opens' },
   ]);
   expect(record.steps.find(({ id }) => id === 'fence')?.undo?.status).toBe('done');
+});
+
+test('the demo, a second lab beside this one, keeps its promises and writes all of its figures', async () => {
+  const parts = lab.supervisor.list().map(({ name, pid }) => ({ name, pid }));
+  const figures = join(folder, 'demo.json');
+  const ways = ['--folder', join(folder, 'demo'), '--json', figures, '--writes', '5000'];
+  await runCommand(process.execPath, [repositoryFile('lab/demo.ts'), ...ways]);
+
+  const summary = JSON.parse(readFileSync(figures, 'utf8')) as DemoSummary;
+  expect(Object.keys(summary).sort()).toEqual(demoFigures.toSorted());
+  expect(brokenPromises(summary, 5_000)).toEqual([]);
+  expect(Object.keys(summary.writesByGateway)).toEqual(['gw-1', 'gw-2', 'gw-3']);
+  expect(summary.databases).toEqual([
+    { name: 'orders', engine: 'mysql', electToOpenMs: expect.any(Number) as number },
+    { name: 'payments', engine: 'mariadb', electToOpenMs: expect.any(Number) as number },
+  ]);
+  expect(readFileSync(summary.reportPath, 'utf8')).toContain('<svg');
+  // Ports, processes and what it found of earlier labs: the other lab has not been touched.
+  expect(lab.supervisor.list().filter((part) => !part.alive())).toEqual([]);
+  expect(lab.supervisor.list().map(({ name, pid }) => ({ name, pid }))).toEqual(parts);
 });
 
 test('a whole site is moved for real from the form', async () => {
