@@ -1,4 +1,4 @@
-import { decideScale } from '../domain/kubernetes/decide-scale.ts';
+import { decideScale, isScaled } from '../domain/kubernetes/decide-scale.ts';
 import { list } from '../domain/kubernetes/object.ts';
 import { describeMissing, quorumOf, type PoolObserved } from '../domain/kubernetes/nodes.ts';
 import type { ScaleOutNodesParameters } from '../domain/kubernetes/parameters.ts';
@@ -7,7 +7,8 @@ import { callHttp, jsonObject } from './call-json.ts';
 import { StepFailed, StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
 import { capacityShortages } from './kubernetes/capacity-check.ts';
 import { clientOf } from './kubernetes/client.ts';
-import { claimStamp } from './kubernetes/epoch-stamp.ts';
+import { assertStampIsOurs, claimStamp } from './kubernetes/epoch-stamp.ts';
+import { keepFormer, readFormer } from './kubernetes/former-state.ts';
 import { loadManifests } from './kubernetes/load-manifests.ts';
 import { readNodes, readPool, scalePool } from './kubernetes/node-pools.ts';
 import { refuseDenied } from './kubernetes/refuse-denied.ts';
@@ -30,15 +31,26 @@ export const scaleOutNodes: StepKind<ScaleOutNodesParameters, PoolObserved> = {
 async function observe(input: Input, tools: StepTools): Promise<PoolObserved> {
   const { clusterName, cluster, poolName, pool, store } = input.parameters;
   const client = await clientOf(clusterName, cluster, tools);
-  const [nodes, state, manifests] = await Promise.all([
-    readNodes(client, pool.selector),
-    pool.resource === undefined ? undefined : readPool(client, pool.resource),
+  const [seen, manifests] = await Promise.all([
+    observeNodes(input, tools),
     store === undefined ? undefined : loadManifests({ store, services: [], without: [] }, tools),
   ]);
   const shortages =
     manifests === undefined
       ? []
       : await capacityShortages(client, manifests.manifests, { name: poolName, settings: pool });
+  const former = isScaled(seen) ? ((await readFormer(client, input)) ?? null) : null;
+  return { ...seen, shortages, former };
+}
+
+/** Without what does not change while nodes boot. */
+async function observeNodes({ parameters }: Input, tools: StepTools): Promise<PoolObserved> {
+  const { clusterName, cluster, poolName, pool } = parameters;
+  const client = await clientOf(clusterName, cluster, tools);
+  const [nodes, state] = await Promise.all([
+    readNodes(client, pool.selector),
+    pool.resource === undefined ? undefined : readPool(client, pool.resource),
+  ]);
   return {
     pool: poolName,
     wanted: pool.nodes,
@@ -47,8 +59,9 @@ async function observe(input: Input, tools: StepTools): Promise<PoolObserved> {
     ready: nodes.ready,
     unready: nodes.unready.slice(0, SHOWN),
     unreadyTotal: nodes.unready.length,
-    shortages,
+    shortages: [],
     conditions: state?.conditions ?? [],
+    former: null,
   };
 }
 
@@ -62,6 +75,7 @@ async function apply(input: Input, before: PoolObserved, tools: StepTools): Prom
   const { clusterName, cluster, pool } = input.parameters;
   const client = await clientOf(clusterName, cluster, tools);
   await claimStamp(client, input.operation);
+  const snapshot = await keepFormer(client, input, { asked: before.asked });
   await tools.reached('scaleOutNodes:scale:before');
   if (pool.resource === undefined) await callScaleHook(input, pool.nodes, tools);
   else if ((before.asked ?? 0) < pool.nodes) await scalePool(client, pool.resource, pool.nodes);
@@ -69,7 +83,7 @@ async function apply(input: Input, before: PoolObserved, tools: StepTools): Prom
   const orderedAt = tools.now();
   const leftToDo = await waitForNodes(input, tools);
   return {
-    snapshot: { asked: before.asked },
+    snapshot,
     durationsMs: { orderToReady: tools.now() - orderedAt },
     ...(leftToDo.length === 0 ? {} : { leftToDo }),
   };
@@ -98,12 +112,6 @@ async function waitForNodes(input: Input, tools: StepTools): Promise<readonly st
   }
 }
 
-/** Without the capacity check, which does not change while nodes boot. */
-const observeNodes = (input: Input, tools: StepTools): Promise<PoolObserved> => {
-  const { store: _, ...parameters } = input.parameters;
-  return observe({ ...input, parameters }, tools);
-};
-
 async function verify(input: Input, tools: StepTools, applied?: Applied): Promise<Verified<PoolObserved>> {
   const observed = await observeNodes(input, tools);
   const { clusterName, pool, poolName } = input.parameters;
@@ -121,14 +129,19 @@ async function verify(input: Input, tools: StepTools, applied?: Applied): Promis
 /** Back to what the pool asked for before; nodes that a hook made are the hook's to remove. */
 async function undo(input: Input, tools: StepTools): Promise<Applied & { readonly summary: string }> {
   const { clusterName, cluster, pool, poolName } = input.parameters;
-  const { asked } = (input.snapshot ?? {}) as { readonly asked?: number | null };
-  if (pool.resource === undefined || asked === null || asked === undefined) {
-    const summary = `${clusterName}/${poolName}: the hook set the nodes; scale them in by hand`;
+  const where = `${clusterName}/${poolName}`;
+  if (pool.resource === undefined) {
+    const summary = `${where}: the hook set the nodes; scale them in by hand`;
     return { summary, leftToDo: [summary] };
   }
   const client = await clientOf(clusterName, cluster, tools);
+  await assertStampIsOurs(client, input.operation);
+  // An attempt that failed or was lost on its way has reported no snapshot, yet kept one.
+  const former = input.snapshot ?? (await readFormer(client, input));
+  const { asked } = (former ?? {}) as { readonly asked?: number };
+  if (asked === undefined) return { summary: `${where}: was not scaled` };
   await scalePool(client, pool.resource, asked);
-  return { summary: `${clusterName}/${poolName}: asks for ${asked} nodes again` };
+  return { summary: `${where}: asks for ${asked} nodes again` };
 }
 
 async function callScaleHook(input: Input, nodes: number, tools: StepTools): Promise<void> {

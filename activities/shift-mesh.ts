@@ -1,5 +1,5 @@
 import { decideMesh, describe, isShifted, type MeshObserved } from '../domain/kubernetes/decide-mesh.ts';
-import { stampOf } from '../domain/kubernetes/marks.ts';
+import { siteshiftAnnotations, stampOf } from '../domain/kubernetes/marks.ts';
 import type { KubernetesObject } from '../domain/kubernetes/object.ts';
 import type { ShiftMeshParameters } from '../domain/kubernetes/parameters.ts';
 import { readinessOf } from '../domain/kubernetes/readiness/readiness.ts';
@@ -11,9 +11,12 @@ import {
   visibilityLabel,
 } from '../domain/kubernetes/virtual-service.ts';
 import type { Json } from '../domain/json.ts';
+import type { Stamp } from '../domain/operation.ts';
 import type { StepInput } from '../domain/step.ts';
 import type { Applied, StepKind, Verified } from './define-step.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
+import { assertStampIsOurs, claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
+import { keepFormer, readFormer } from './kubernetes/former-state.ts';
 import {
   applyRoute,
   listVirtualServices,
@@ -28,16 +31,16 @@ import type { StepTools } from './tools.ts';
 type Input = StepInput<ShiftMeshParameters>;
 
 /** What undo puts back: the route as it was (null: there was none) and the services' labels. */
-interface MeshSnapshot {
+type MeshSnapshot = {
   readonly route: KubernetesObject | null;
   readonly at: { readonly name: string; readonly namespace: string };
   readonly visibilities: Readonly<Record<string, string>>;
-}
+};
 
 /** Sends a public host to Knative Services of this cluster, by one VirtualService that rewrites the authority. */
 export const shiftMesh: StepKind<ShiftMeshParameters, MeshObserved> = {
   kind: 'shiftMesh',
-  observe: refuseDenied(async (input, tools) => observedOf(input, await read(input, tools))),
+  observe: refuseDenied(observe),
   decide: (observed, input) => decideMesh(observed, input),
   apply,
   verify,
@@ -46,29 +49,44 @@ export const shiftMesh: StepKind<ShiftMeshParameters, MeshObserved> = {
 
 interface MeshState {
   readonly client: KubernetesClient;
+  readonly clusterStamp: Stamp | undefined;
   readonly routes: readonly KubernetesObject[];
   readonly services: ReadonlyMap<string, KubernetesObject | undefined>;
 }
 
-async function read({ parameters }: Input, tools: StepTools): Promise<MeshState> {
+async function observe(input: Input, tools: StepTools): Promise<MeshObserved> {
+  const state = await read(input, tools);
+  const observed = observedOf(input, state);
+  if (!isShifted(observed, input.parameters)) return observed;
+  return { ...observed, former: (await readFormer(state.client, input)) ?? null };
+}
+
+async function read({ operation, parameters }: Input, tools: StepTools): Promise<MeshState> {
   const { clusterName, cluster, mesh, canary } = parameters;
   const client = await clientOf(clusterName, cluster, tools);
   const names = [...new Set([mesh.service, ...(canary === undefined ? [] : [canary.service])])];
-  const found = await Promise.all(names.map((name) => readKnativeService(client, mesh.namespace, name)));
+  const [clusterStamp, all, ...found] = await Promise.all([
+    readStamp(client, operation.domain),
+    listVirtualServices(client),
+    ...names.map((name) => readKnativeService(client, mesh.namespace, name)),
+  ]);
   return {
     client,
-    routes: servicesOfHost(await listVirtualServices(client), parameters),
+    clusterStamp,
+    routes: servicesOfHost(all, parameters),
     services: new Map(names.map((name, index) => [name, found[index]])),
   };
 }
 
-function observedOf({ parameters }: Input, { routes, services }: MeshState): MeshObserved {
+function observedOf({ parameters }: Input, state: MeshState): MeshObserved {
+  const { routes, services, clusterStamp } = state;
   const [route] = routes;
   return {
     host: parameters.host,
     found: routes.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
     spec: (route?.['spec'] ?? null) as Json,
     stamp: (route && stampOf(route)) ?? null,
+    clusterStamp: clusterStamp ?? null,
     services: [...services].map(([name, service]) => {
       const verdict = service && readinessOf(service, Date.now());
       return {
@@ -79,6 +97,7 @@ function observedOf({ parameters }: Input, { routes, services }: MeshState): Mes
         visibility: visibilityOf(service),
       };
     }),
+    former: null,
   };
 }
 
@@ -89,30 +108,43 @@ async function apply(input: Input, _: MeshObserved, tools: StepTools): Promise<A
   const { operation, parameters } = input;
   const state = await read(input, tools);
   const { client, services } = state;
-  const snapshot = snapshotOf(parameters, state);
+  await claimStamp(client, operation);
+  const snapshot = await keepFormer(client, input, snapshotOf(parameters, state) as unknown as Json);
   // The route first: a service that is taken off the public gateway before would be unreachable in between.
   await tools.reached('shiftMesh:route:before');
   const stamp = { epoch: operation.epoch, operation: operation.id };
-  await applyRoute(client, virtualService(parameters, snapshot.at, stamp));
+  await applyRoute(client, virtualService(parameters, placeOf(parameters, state), stamp));
   await tools.reached('shiftMesh:route:after');
   for (const [name, service] of services) {
     if (visibilityOf(service) === 'cluster-local') continue;
     await setVisibility(client, { namespace: parameters.mesh.namespace, name });
   }
-  return { snapshot: snapshot as unknown as Json };
+  return { snapshot };
 }
 
-function snapshotOf(parameters: ShiftMeshParameters, { routes, services }: MeshState): MeshSnapshot {
-  const { host, mesh } = parameters;
-  const [route] = routes;
+/** The object that has the host already, or a new one. */
+function placeOf({ host, mesh }: ShiftMeshParameters, { routes: [route] }: MeshState): MeshSnapshot['at'] {
   const { name = virtualServiceName(host), namespace = mesh.namespace } = route?.metadata ?? {};
+  return { name, namespace };
+}
+
+function snapshotOf(parameters: ShiftMeshParameters, state: MeshState): MeshSnapshot {
+  const { routes, services } = state;
+  const [route] = routes;
   return {
-    route: route === undefined ? null : stripped(route),
-    at: { name, namespace },
+    route: route === undefined ? null : asItWas(route),
+    at: placeOf(parameters, state),
     visibilities: Object.fromEntries(
       [...services].map(([service, object]) => [service, visibilityOf(object)]),
     ),
   };
+}
+
+/** Our own marks belong to the route: by them a later apply of manifests knows what it may touch. */
+function asItWas(route: KubernetesObject): KubernetesObject {
+  const { metadata, ...rest } = stripped(route);
+  const annotations = { ...metadata.annotations, ...siteshiftAnnotations(route) };
+  return { ...rest, metadata: { ...metadata, annotations } } as KubernetesObject;
 }
 
 async function verify(input: Input, tools: StepTools): Promise<Verified<MeshObserved>> {
@@ -127,8 +159,12 @@ async function verify(input: Input, tools: StepTools): Promise<Verified<MeshObse
 
 async function undo(input: Input, tools: StepTools): Promise<Applied & { readonly summary: string }> {
   const { clusterName, cluster, host, mesh } = input.parameters;
-  const { route, at, visibilities } = input.snapshot as unknown as MeshSnapshot;
   const client = await clientOf(clusterName, cluster, tools);
+  await assertStampIsOurs(client, input.operation);
+  // An attempt that failed or was lost on its way has reported no snapshot, yet kept one.
+  const former = input.snapshot ?? (await readFormer(client, input));
+  if (former === undefined) return { summary: `${host}: its route was not touched` };
+  const { route, at, visibilities } = former as unknown as MeshSnapshot;
   for (const [name, visibility] of Object.entries(visibilities)) {
     await setVisibility(client, { namespace: mesh.namespace, name }, visibility);
   }

@@ -11,7 +11,10 @@ export type MeshObserved = {
   readonly found: readonly string[];
   /** Spec of the one that was found. */
   readonly spec: Json;
+  /** Who shifted the one that was found last. */
   readonly stamp: { readonly epoch: number; readonly operation: string } | null;
+  /** Who holds the cluster: a host without a route has no stamp of its own. */
+  readonly clusterStamp: { readonly epoch: number; readonly operation: string } | null;
   /** Knative Services that the routes lead to. */
   readonly services: readonly {
     readonly name: string;
@@ -20,6 +23,8 @@ export type MeshObserved = {
     readonly because: string;
     readonly visibility: string;
   }[];
+  /** What this operation's step kept of the state before its shift; null: it has not shifted, or is not through yet. */
+  readonly former: Json;
 };
 
 export function decideMesh(
@@ -30,11 +35,14 @@ export function decideMesh(
   const { operation, parameters, style, mode } = input;
   // A precheck looks before the apply that brings the services: that they are not there yet is no mistake then.
   const isEarly = mode === 'precheck';
-  const verdict =
-    operation.epoch > 0 ? judgeStamp(observed.stamp ?? undefined, operation.epoch, operation.id) : undefined;
+  const stale = [observed.clusterStamp, observed.stamp].flatMap((stamp) => {
+    if (operation.epoch === 0) return [];
+    const verdict = judgeStamp(stamp ?? undefined, operation.epoch, operation.id);
+    return verdict.kind === 'stale' ? [verdict.reason] : [];
+  });
   const { percent } = parameters.canary ?? {};
   const reasons = [
-    ...(verdict?.kind === 'stale' ? [`${host}: ${verdict.reason}`] : []),
+    ...[...new Set(stale)].map((reason) => `${host}: ${reason}`),
     ...(found.length > 1
       ? [
           `${host}: expected one VirtualService at these gateways, seen ${found.length}: ${found.join(', ')}; remove all but one`,
@@ -52,8 +60,10 @@ export function decideMesh(
   if (unready.length > 0 && style === 'graceful' && !isEarly) {
     return { kind: 'wait', for: unready.map(({ name, because }) => `Knative Service ${name}: ${because}`) };
   }
-  if (isShifted(observed, parameters) && !(isEarly && unready.length > 0))
-    return { kind: 'already', because: `${host}: its routes are as wanted` };
+  if (isShifted(observed, parameters) && !(isEarly && unready.length > 0)) {
+    const because = `${host}: its routes are as wanted`;
+    return { kind: 'already', because, ...(observed.former === null ? {} : { snapshot: observed.former }) };
+  }
   const open = services.filter(({ visibility }) => visibility !== 'cluster-local');
   return {
     kind: 'apply',

@@ -7,7 +7,7 @@ export function decideScale(
   observed: PoolObserved,
   { parameters, style }: Pick<StepInput<ScaleOutNodesParameters>, 'parameters' | 'style'>,
 ): Decision {
-  const { pool, wanted, asked, maximum, ready, shortages } = observed;
+  const { pool, wanted, asked, maximum, ready, shortages, former } = observed;
   const where = `${parameters.clusterName}/${pool}`;
   const reasons = [
     ...(maximum !== null && wanted > maximum
@@ -16,9 +16,13 @@ export function decideScale(
     ...(style === 'forced' ? [] : shortages),
   ];
   if (reasons.length > 0) return { kind: 'refuse', reasons };
-  if (ready >= wanted && (asked === null || asked >= wanted)) {
-    return { kind: 'already', because: `${where}: ${ready} nodes are ready, wanted are ${wanted}` };
+  if (isScaled(observed)) {
+    const because = `${where}: ${ready} nodes are ready, wanted are ${wanted}`;
+    return { kind: 'already', because, ...(former === null ? {} : { snapshot: former }) };
   }
   const from = asked === null ? '' : ` from ${asked}`;
   return { kind: 'apply', will: [`${where}: scale${from} to ${wanted} nodes, ${ready} are ready`] };
 }
+
+export const isScaled = ({ ready, wanted, asked }: PoolObserved): boolean =>
+  ready >= wanted && (asked === null || asked >= wanted);

@@ -1,3 +1,4 @@
+import type { Json } from '../json.ts';
 import { conditionsOf, describeCondition } from './conditions.ts';
 import { quantity } from './covers.ts';
 import { list, mapping, textOf, type KubernetesObject } from './object.ts';
@@ -41,6 +42,8 @@ export type PoolObserved = {
   /** What the manifests ask for beyond what the nodes will offer, by resource. */
   readonly shortages: readonly string[];
   readonly conditions: readonly string[];
+  /** What this operation's step kept of the pool before it scaled it; null: it has not, or is not through yet. */
+  readonly former: Json;
 };
 
 /** Nodes that are enough: all before the deadline, the quorum after it. */

@@ -4,7 +4,8 @@ import type { ShiftMeshParameters } from '../../domain/kubernetes/parameters.ts'
 import { inventorySchema } from '../../domain/schema/inventory.ts';
 import { validInventory, validKubernetes } from '../schema/valid-texts.ts';
 import { parse } from 'yaml';
-import { stepInput } from './step-tools.ts';
+import { httpRoutes } from '../../domain/kubernetes/virtual-service.ts';
+import { operation, stepInput } from './step-tools.ts';
 
 const { kubernetes } = inventorySchema.parse(parse(`${validInventory}${validKubernetes}`));
 const west = kubernetes?.clusters['west'];
@@ -17,7 +18,9 @@ const observed: MeshObserved = {
   found: [],
   spec: null,
   stamp: null,
+  clusterStamp: null,
   services: [service],
+  former: null,
 };
 
 it('a precheck looks before the services are there, and says what it would wait for', () => {
@@ -39,4 +42,41 @@ it('the step itself refuses a service that is not there, and waits for one that 
   };
   expect(decideMesh(starting, stepInput(parameters))).toMatchObject({ kind: 'wait' });
   expect(decideMesh(starting, stepInput(parameters, { style: 'forced' }))).toMatchObject({ kind: 'apply' });
+});
+
+const ready = { ...service, isThere: true, isReady: true, because: '' };
+const shifted: MeshObserved = {
+  ...observed,
+  found: ['shop/siteshift-cart.example'],
+  spec: {
+    hosts: ['cart.example'],
+    gateways: ['istio-system/public'],
+    http: JSON.parse(JSON.stringify(httpRoutes(mesh, undefined))),
+  },
+  services: [{ ...ready, visibility: 'cluster-local' }],
+};
+
+it('a shift of our own that nobody reported can be undone all the same, one of somebody else is none of ours', () => {
+  const former = { route: null };
+  expect(decideMesh({ ...shifted, former }, stepInput(parameters))).toMatchObject({
+    kind: 'already',
+    snapshot: former,
+  });
+  expect(decideMesh(shifted, stepInput(parameters))).toEqual({
+    kind: 'already',
+    because: 'cart.example: its routes are as wanted',
+  });
+});
+
+it.each(['stamp', 'clusterStamp'] as const)('a higher epoch as %s refuses a late operation', (where) => {
+  const late = { ...observed, services: [ready], [where]: { epoch: 4, operation: 'run-4' } };
+  expect(decideMesh(late, stepInput(parameters, { operation: operation(3) }))).toEqual({
+    kind: 'refuse',
+    reasons: [
+      'cart.example: epoch 3 of operation run-3 refused: the target holds epoch 4 of operation run-4',
+    ],
+  });
+  // A precheck has claimed nothing.
+  const look = stepInput(parameters, { operation: operation(0), mode: 'precheck' });
+  expect(decideMesh(late, look)).toMatchObject({ kind: 'apply' });
 });

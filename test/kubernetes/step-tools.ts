@@ -29,6 +29,14 @@ export function stepTools(
   };
 }
 
+/** Tools of a worker that dies where a step reaches the point: no outcome of this attempt is ever reported. */
+export const dyingAt = (point: string): StepTools =>
+  stepTools({
+    reached: (passed) => {
+      if (passed === point) throw new Error(`died at ${point}`);
+    },
+  });
+
 export const operation = (epoch: number, id = `run-${epoch}`): Operation => ({
   id,
   domain: 'shop',
@@ -41,16 +49,24 @@ export function stepInput<Parameters>(
   parameters: Parameters,
   options: {
     readonly operation?: Operation;
+    readonly step?: string;
     readonly mode?: StepMode;
     readonly style?: Style;
     readonly snapshot?: Json;
     readonly overrides?: { readonly [name: string]: string };
   } = {},
 ): StepInput<Parameters> {
-  const { operation: given, mode = 'apply', style = 'graceful', snapshot, overrides } = options;
+  const {
+    operation: given,
+    step = 'test',
+    mode = 'apply',
+    style = 'graceful',
+    snapshot,
+    overrides,
+  } = options;
   return {
     operation: given ?? operation(2),
-    step: 'test',
+    step,
     mode,
     style,
     parameters,
