@@ -5,9 +5,11 @@ import type { ShiftMeshParameters } from '../domain/kubernetes/parameters.ts';
 import { readinessOf } from '../domain/kubernetes/readiness/readiness.ts';
 import { stripped } from '../domain/kubernetes/strip.ts';
 import {
+  isRouted,
+  objections,
+  placeOf,
   servicesOfHost,
   virtualService,
-  virtualServiceName,
   visibilityLabel,
 } from '../domain/kubernetes/virtual-service.ts';
 import type { Json } from '../domain/json.ts';
@@ -33,7 +35,7 @@ type Input = StepInput<ShiftMeshParameters>;
 /** What undo puts back: the route as it was (null: there was none) and the services' labels. */
 type MeshSnapshot = {
   readonly route: KubernetesObject | null;
-  readonly at: { readonly name: string; readonly namespace: string };
+  readonly at: ReturnType<typeof placeOf>;
   readonly visibilities: Readonly<Record<string, string>>;
 };
 
@@ -57,7 +59,7 @@ interface MeshState {
 async function observe(input: Input, tools: StepTools): Promise<MeshObserved> {
   const state = await read(input, tools);
   const observed = observedOf(input, state);
-  if (!isShifted(observed, input.parameters)) return observed;
+  if (!isShifted(observed)) return observed;
   return { ...observed, former: (await readFormer(state.client, input)) ?? null };
 }
 
@@ -85,6 +87,8 @@ function observedOf({ parameters }: Input, state: MeshState): MeshObserved {
     host: parameters.host,
     found: routes.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
     spec: (route?.['spec'] ?? null) as Json,
+    isRouted: route !== undefined && isRouted(route, parameters),
+    objections: route === undefined ? [] : objections(route, parameters.host),
     stamp: (route && stampOf(route)) ?? null,
     clusterStamp: clusterStamp ?? null,
     services: [...services].map(([name, service]) => {
@@ -113,7 +117,7 @@ async function apply(input: Input, _: MeshObserved, tools: StepTools): Promise<A
   // The route first: a service that is taken off the public gateway before would be unreachable in between.
   await tools.reached('shiftMesh:route:before');
   const stamp = { epoch: operation.epoch, operation: operation.id };
-  await applyRoute(client, virtualService(parameters, placeOf(parameters, state), stamp));
+  await applyRoute(client, virtualService(parameters, state.routes[0], stamp));
   await tools.reached('shiftMesh:route:after');
   for (const [name, service] of services) {
     if (visibilityOf(service) === 'cluster-local') continue;
@@ -122,18 +126,12 @@ async function apply(input: Input, _: MeshObserved, tools: StepTools): Promise<A
   return { snapshot };
 }
 
-/** The object that has the host already, or a new one. */
-function placeOf({ host, mesh }: ShiftMeshParameters, { routes: [route] }: MeshState): MeshSnapshot['at'] {
-  const { name = virtualServiceName(host), namespace = mesh.namespace } = route?.metadata ?? {};
-  return { name, namespace };
-}
-
 function snapshotOf(parameters: ShiftMeshParameters, state: MeshState): MeshSnapshot {
   const { routes, services } = state;
   const [route] = routes;
   return {
     route: route === undefined ? null : asItWas(route),
-    at: placeOf(parameters, state),
+    at: placeOf(parameters, route),
     visibilities: Object.fromEntries(
       [...services].map(([service, object]) => [service, visibilityOf(object)]),
     ),
@@ -150,7 +148,7 @@ function asItWas(route: KubernetesObject): KubernetesObject {
 async function verify(input: Input, tools: StepTools): Promise<Verified<MeshObserved>> {
   const observed = observedOf(input, await read(input, tools));
   const { parameters } = input;
-  const ok = isShifted(observed, parameters);
+  const ok = isShifted(observed);
   const summary = ok
     ? `${parameters.host}: ${describe(parameters)}, by ${observed.found[0]}`
     : `${parameters.host}: expected one VirtualService with ${describe(parameters)}, seen ${observed.found.join(', ') || 'none'}`;

@@ -1,8 +1,7 @@
-import { canonicalJson, type Json } from '../json.ts';
+import type { Json } from '../json.ts';
 import { judgeStamp } from '../operation.ts';
 import type { Decision, StepInput } from '../step.ts';
 import type { ShiftMeshParameters } from './parameters.ts';
-import { httpRoutes } from './virtual-service.ts';
 
 /** What shiftMesh saw of one public host. */
 export type MeshObserved = {
@@ -11,6 +10,10 @@ export type MeshObserved = {
   readonly found: readonly string[];
   /** Spec of the one that was found. */
   readonly spec: Json;
+  /** It routes this host, and no other, as wanted. */
+  readonly isRouted: boolean;
+  /** Why it must not be changed. */
+  readonly objections: readonly string[];
   /** Who shifted the one that was found last. */
   readonly stamp: { readonly epoch: number; readonly operation: string } | null;
   /** Who holds the cluster: a host without a route has no stamp of its own. */
@@ -47,7 +50,7 @@ export function decideMesh(
       ? [
           `${host}: expected one VirtualService at these gateways, seen ${found.length}: ${found.join(', ')}; remove all but one`,
         ]
-      : []),
+      : observed.objections),
     ...services
       .filter(({ isThere }) => !isThere && !isEarly)
       .map(({ name }) => `${host}: Knative Service ${name} is not there`),
@@ -60,7 +63,7 @@ export function decideMesh(
   if (unready.length > 0 && style === 'graceful' && !isEarly) {
     return { kind: 'wait', for: unready.map(({ name, because }) => `Knative Service ${name}: ${because}`) };
   }
-  if (isShifted(observed, parameters) && !(isEarly && unready.length > 0)) {
+  if (isShifted(observed) && !(isEarly && unready.length > 0)) {
     const because = `${host}: its routes are as wanted`;
     return { kind: 'already', because, ...(observed.former === null ? {} : { snapshot: observed.former }) };
   }
@@ -78,15 +81,9 @@ export function decideMesh(
   };
 }
 
-/** Routes exactly as wanted, and no service reachable past them. */
-export function isShifted(observed: MeshObserved, parameters: ShiftMeshParameters): boolean {
-  const spec = observed.spec as { readonly http?: Json } | null;
-  return (
-    observed.found.length === 1 &&
-    canonicalJson(spec?.http) === canonicalJson(httpRoutes(parameters.mesh, parameters.canary)) &&
-    observed.services.every(({ visibility }) => visibility === 'cluster-local')
-  );
-}
+/** Routed exactly as wanted, and no service reachable past the route. */
+export const isShifted = ({ found, isRouted, services }: MeshObserved): boolean =>
+  found.length === 1 && isRouted && services.every(({ visibility }) => visibility === 'cluster-local');
 
 export function describe({ mesh, canary }: ShiftMeshParameters): string {
   if (canary === undefined) return `all requests to ${mesh.service}`;

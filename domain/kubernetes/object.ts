@@ -13,6 +13,7 @@ export interface ObjectMetadata {
     readonly apiVersion?: string;
     readonly controller?: boolean;
     readonly kind: string;
+    readonly name?: string;
   }[];
   readonly managedFields?: readonly ManagedFieldsEntry[];
   readonly finalizers?: readonly string[];

@@ -1,7 +1,8 @@
+import { canonicalJson } from '../json.ts';
 import type { MeshHost } from '../schema/kubernetes.ts';
 import type { Stamp } from '../operation.ts';
 import { marks } from './marks.ts';
-import { list, mapping, type KubernetesObject } from './object.ts';
+import { list, mapping, textOf, type KubernetesObject } from './object.ts';
 import type { ShiftMeshParameters } from './parameters.ts';
 
 export const visibilityLabel = 'networking.knative.dev/visibility';
@@ -47,10 +48,10 @@ export function httpRoutes(
   return [{ name: 'all', route: [weighted(host.service, 100 - percent), weighted(canary.service, percent)] }];
 }
 
-/** What is applied: name and namespace of the object that has the host already, or of a new one. */
+/** What is applied: onto the object that has the host already, or as a new one. */
 export function virtualService(
   parameters: Pick<ShiftMeshParameters, 'host' | 'mesh' | 'canary'>,
-  at: { readonly name: string; readonly namespace: string },
+  route: KubernetesObject | undefined,
   stamp: Stamp,
 ): KubernetesObject {
   const { host, mesh, canary } = parameters;
@@ -58,25 +59,85 @@ export function virtualService(
     apiVersion: 'networking.istio.io/v1',
     kind: 'VirtualService',
     metadata: {
-      ...at,
+      ...placeOf(parameters, route),
       annotations: { [marks.epoch]: String(stamp.epoch), [marks.operation]: stamp.operation },
     },
-    spec: { hosts: [host], gateways: [...mesh.gateways], http: httpRoutes(mesh, canary) },
+    spec: { hosts: [host], gateways: gatewaysWith(route, mesh), http: httpRoutes(mesh, canary) },
   };
 }
 
-/** VirtualServices that answer for a host at any of the gateways; Istio merges several of them in no defined order. */
+/** Name and namespace of the object that has the host already, or of a new one. */
+export function placeOf(
+  { host, mesh }: Pick<ShiftMeshParameters, 'host' | 'mesh'>,
+  route: KubernetesObject | undefined,
+): { readonly name: string; readonly namespace: string } {
+  const { name = virtualServiceName(host), namespace = mesh.namespace } = route?.metadata ?? {};
+  return { name, namespace };
+}
+
+/** Our gateways, and those that the host is bound to already: taken off one, it would be gone for whoever comes there. */
+function gatewaysWith(route: KubernetesObject | undefined, mesh: MeshHost): readonly string[] {
+  if (route === undefined) return mesh.gateways;
+  const present = gatewaysOf(route);
+  const known = new Set(present.map((gateway) => qualified(gateway, route.metadata.namespace ?? '')));
+  return [...present, ...mesh.gateways.filter((gateway) => !known.has(gateway))];
+}
+
+/** A VirtualService that names no gateway is bound to all sidecars. */
+const gatewaysOf = (route: KubernetesObject): readonly string[] => {
+  const { gateways } = mapping(route['spec']);
+  return gateways === undefined ? ['mesh'] : list(gateways).map((gateway) => textOf(gateway));
+};
+
+/** Whether a route serves this host, and no other, at all of the gateways, as wanted. */
+export function isRouted(
+  route: KubernetesObject,
+  { mesh, canary, host }: Pick<ShiftMeshParameters, 'host' | 'mesh' | 'canary'>,
+): boolean {
+  const { hosts, http } = mapping(route['spec']);
+  return (
+    canonicalJson([hosts, http]) === canonicalJson([[host], httpRoutes(mesh, canary)]) &&
+    gatewaysWith(route, mesh).length === gatewaysOf(route).length
+  );
+}
+
+/** Why a VirtualService must not be changed for one host: others would lose theirs, or a controller would undo it. */
+export function objections(route: KubernetesObject, host: string): readonly string[] {
+  const { metadata } = route;
+  const name = `VirtualService ${metadata.namespace}/${metadata.name}`;
+  const others = list(mapping(route['spec'])['hosts']).filter((one) => one !== host);
+  const owners = (metadata.ownerReferences ?? []).map((owner) => `${owner.kind} ${owner.name}`);
+  return [
+    ...(others.length > 0
+      ? [
+          `${host}: ${name} is of ${others.map((other) => textOf(other)).join(', ')}, too, which would lose its routes; give the host a VirtualService of its own`,
+        ]
+      : []),
+    ...(owners.length > 0
+      ? [
+          `${host}: ${name} belongs to ${owners.join(', ')}, whose controller would put it back; have that one give the host up first`,
+        ]
+      : []),
+  ];
+}
+
+/**
+ * VirtualServices that answer for a host at any of the gateways; Istio merges several of them in no defined order. The
+ * one with our name is of the host wherever it is bound: what we apply would be applied onto it.
+ */
 export function servicesOfHost(
   all: readonly KubernetesObject[],
   { host, mesh }: Pick<ShiftMeshParameters, 'host' | 'mesh'>,
 ): readonly KubernetesObject[] {
   const gateways = new Set(mesh.gateways);
+  const ours = placeOf({ host, mesh }, undefined);
   return all.filter((one) => {
-    const spec = mapping(one['spec']);
-    const bound = list(spec['gateways']).map((gateway) =>
-      qualified(String(gateway), one.metadata.namespace ?? ''),
+    const { name, namespace = '' } = one.metadata;
+    if (name === ours.name && namespace === ours.namespace) return true;
+    return (
+      list(mapping(one['spec'])['hosts']).includes(host) &&
+      gatewaysOf(one).some((gateway) => gateways.has(qualified(gateway, namespace)))
     );
-    return list(spec['hosts']).includes(host) && bound.some((gateway) => gateways.has(gateway));
   });
 }
 

@@ -4,7 +4,6 @@ import type { ShiftMeshParameters } from '../../domain/kubernetes/parameters.ts'
 import { inventorySchema } from '../../domain/schema/inventory.ts';
 import { validInventory, validKubernetes } from '../schema/valid-texts.ts';
 import { parse } from 'yaml';
-import { httpRoutes } from '../../domain/kubernetes/virtual-service.ts';
 import { operation, stepInput } from './step-tools.ts';
 
 const { kubernetes } = inventorySchema.parse(parse(`${validInventory}${validKubernetes}`));
@@ -17,6 +16,8 @@ const observed: MeshObserved = {
   host: 'cart.example',
   found: [],
   spec: null,
+  isRouted: false,
+  objections: [],
   stamp: null,
   clusterStamp: null,
   services: [service],
@@ -48,11 +49,7 @@ const ready = { ...service, isThere: true, isReady: true, because: '' };
 const shifted: MeshObserved = {
   ...observed,
   found: ['shop/siteshift-cart.example'],
-  spec: {
-    hosts: ['cart.example'],
-    gateways: ['istio-system/public'],
-    http: JSON.parse(JSON.stringify(httpRoutes(mesh, undefined))),
-  },
+  isRouted: true,
   services: [{ ...ready, visibility: 'cluster-local' }],
 };
 
@@ -79,4 +76,14 @@ it.each(['stamp', 'clusterStamp'] as const)('a higher epoch as %s refuses a late
   // A precheck has claimed nothing.
   const look = stepInput(parameters, { operation: operation(0), mode: 'precheck' });
   expect(decideMesh(late, look)).toMatchObject({ kind: 'apply' });
+});
+
+it('refuses to change what is not of this host alone', () => {
+  const reason = 'cart.example: VirtualService shop/shared is of mail.example, too';
+  const found = ['shop/shared'];
+  const input = stepInput(parameters, { style: 'forced' });
+  expect(decideMesh({ ...observed, services: [ready], found, objections: [reason] }, input)).toEqual({
+    kind: 'refuse',
+    reasons: [reason],
+  });
 });

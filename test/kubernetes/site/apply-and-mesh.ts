@@ -129,6 +129,37 @@ export function applyingAndShifting(): void {
       ]);
     });
 
+    it('adds a gateway, and takes the host off none', async () => {
+      const { host, mesh } = meshParameters();
+      const more = { ...mesh, gateways: ['istio-system/internal'] };
+      const outcome = await runStep(
+        shiftMesh,
+        stepInput(meshParameters({ mesh: more }), { step: 'gateway' }),
+        stepTools(),
+      );
+      expect(outcome).toMatchObject({ status: 'done' });
+      expect((await routesOf(host))[0]?.['spec']).toMatchObject({
+        gateways: [...mesh.gateways, 'istio-system/internal'],
+      });
+    });
+
+    it('refuses to change an object that is of another host, too, which keeps its routes', async () => {
+      const { host } = meshParameters();
+      const [route] = await routesOf(host);
+      const { namespace, name } = need(route).metadata;
+      const path = `/apis/networking.istio.io/v1/namespaces/${namespace}/virtualservices/${name}`;
+      const setHosts = (hosts: readonly string[]) =>
+        lab.west.api.call('PATCH', path, { spec: { hosts } }, 'application/merge-patch+json');
+      await setHosts([host, 'mail.shop.example']);
+      const outcome = await runStep(shiftMesh, stepInput(meshParameters()), stepTools());
+      expect(outcome).toMatchObject({
+        status: 'refused',
+        summary: expect.stringContaining(`${name} is of mail.shop.example, too, which would lose its routes`),
+      });
+      expect((await routesOf('mail.shop.example'))[0]?.['spec']).toMatchObject({ http: [{ name: 'all' }] });
+      await setHosts([host]);
+    });
+
     it('refuses a host that two objects answer for, and a service that is not there', async () => {
       const { host, mesh } = meshParameters();
       const [route] = await routesOf(host);
