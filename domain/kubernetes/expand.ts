@@ -93,7 +93,7 @@ const applyManifests: Expander<'applyManifests'> = ({ to, store: wanted, ...rest
   });
 };
 
-const shiftMesh: Expander<'shiftMesh'> = ({ to, hosts }, context) => {
+const shiftMesh: Expander<'shiftMesh'> = ({ to, hosts, canary }, context) => {
   const found = clustersOfSite(context, 'to', to);
   if (found === undefined) return [];
   const { section, clusters } = found;
@@ -110,14 +110,34 @@ const shiftMesh: Expander<'shiftMesh'> = ({ to, hosts }, context) => {
     ([host]) => hosts.length === 0 || hosts.includes(host),
   );
   if (meant.length === 0) context.note('the inventory has no meshHosts');
+  // A canary is a service of one host's namespace: for all hosts at once it would be a mistake as a rule.
+  if (canary !== undefined && meant.length > 1) {
+    context.refuse(['canary'], 'one host in `hosts`', meant.map(([host]) => host).join(', '));
+    return [];
+  }
   return clusters.flatMap(([clusterName, cluster]) =>
     meant.map(([host, mesh]) => {
-      const parameters: ShiftMeshParameters = { clusterName, cluster, host, mesh };
-      const title = `Send ${host} to ${mesh.namespace}/${mesh.service} in ${clusterName}`;
+      const parameters: ShiftMeshParameters = {
+        clusterName,
+        cluster,
+        host,
+        mesh,
+        ...(canary === undefined ? {} : { canary }),
+      };
+      const title = `Send ${partOf(canary)}${host} to ${mesh.namespace}/${canary?.service ?? mesh.service} in ${clusterName}`;
       return expanded('shiftMesh', `${clusterName}-${host}`, title, parameters);
     }),
   );
 };
+
+type Canary = NonNullable<KubernetesStepWith<'shiftMesh'>['canary']>;
+
+function partOf(canary: Canary | undefined): string {
+  if (canary === undefined) return '';
+  return canary.header === undefined
+    ? `${canary.percent ?? 0} % of `
+    : `requests with ${canary.header.name} for `;
+}
 
 const captureManifests: Expander<'captureManifests'> = ({ at, store: wanted }, context) => {
   const found = clustersOfSite(context, 'at', at);

@@ -61,9 +61,9 @@ export interface ShiftMeshParameters extends ClusterParameters {
   /** Where a part of the requests goes first; absent: all go to the service. */
   readonly canary?: {
     readonly service: string;
-    /** Of 100 requests. */
-    readonly percent?: number;
-    readonly header?: { readonly name: string; readonly value: string };
+    /** Of 100 requests. Either this or a header. */
+    readonly percent?: number | undefined;
+    readonly header?: { readonly name: string; readonly value: string } | undefined;
   };
 }
 

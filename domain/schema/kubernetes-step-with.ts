@@ -5,6 +5,25 @@ const name = z.string().min(1).max(63);
 const site = name.describe('Site whose Kubernetes clusters are meant.');
 const milliseconds = z.int().min(1).max(86_400_000);
 
+const canary = z
+  .strictObject({
+    service: name.describe(
+      "Knative Service in the namespace of the host's own, to which a part of the requests goes.",
+    ),
+    percent: z.int().min(0).max(100).optional().describe('Of 100 requests.'),
+    header: z
+      .strictObject({
+        name: z.string().regex(/^[A-Za-z0-9-]+$/, 'a header name: letters, digits and dashes'),
+        value: z.string().min(1),
+      })
+      .optional()
+      .describe('Requests that carry exactly this.'),
+  })
+  .refine(
+    ({ percent, header }) => (percent === undefined) !== (header === undefined),
+    'exactly one of `percent` and `header`: which requests go to the canary',
+  );
+
 /** The `with` of the Kubernetes step kinds as people write it in a runbook. */
 export const kubernetesStepWith = {
   scaleOutNodes: z.strictObject({ to: site }),
@@ -32,6 +51,7 @@ export const kubernetesStepWith = {
   shiftMesh: z.strictObject({
     to: site,
     hosts: z.array(z.string().min(1)).default([]).describe('Public hosts; empty = all of the inventory.'),
+    canary: canary.optional().describe('Only with one host; without it, all requests go to its service.'),
   }),
   captureManifests: z.strictObject({ at: site, store: name.optional() }),
   rehearseKubernetes: z.strictObject({ from: site, to: site }),

@@ -93,6 +93,33 @@ describe('the Kubernetes steps of a runbook', () => {
     expect(wrong.said).toEqual(['hosts: expected hosts of the inventory: cart.example, saw gone.example']);
   });
 
+  it('send a part of one host to a canary, by percent or by header', () => {
+    const mail = { namespace: 'shop', service: 'mail', gateways: ['istio-system/public'] };
+    const two = { ...section, meshHosts: { ...section.meshHosts, 'mail.example': mail } };
+    const { context, said } = contextFor(two);
+    const expand = (canary: object, hosts: readonly string[] = ['cart.example']) =>
+      kubernetesExpanders.shiftMesh(
+        kubernetesStepWith.shiftMesh.parse({ to: 'west', hosts, canary: { service: 'next', ...canary } }),
+        context,
+      );
+    const header = { name: 'x-canary', value: 'yes' };
+    expect([...expand({ percent: 20 }), ...expand({ header })]).toMatchObject([
+      {
+        title: 'Send 20 % of cart.example to shop/next in west',
+        parameters: { mesh: { service: 'cart' }, canary: { service: 'next', percent: 20 } },
+      },
+      {
+        title: 'Send requests with x-canary for cart.example to shop/next in west',
+        parameters: { canary: { service: 'next', header } },
+      },
+    ]);
+    expect(said).toEqual([]);
+    expect(expand({ percent: 20 }, [])).toEqual([]);
+    expect(said).toEqual(['canary: expected one host in `hosts`, saw cart.example, mail.example']);
+    for (const wrong of [{}, { percent: 20, header }, { percent: 101 }])
+      expect(() => expand(wrong)).toThrow();
+  });
+
   it('are described, each of them', () => {
     expect(Object.keys(kubernetesStepKinds).toSorted()).toEqual(Object.keys(kubernetesStepWith).toSorted());
   });

@@ -244,4 +244,20 @@ export const badRunbooks: readonly BadRow[] = [
       'runbooks/move.yaml:27:69 steps[4].with.request.path: expected a path that starts with "/", saw "health"',
     ],
   ],
+  [
+    'a canary without its part',
+    '  - id: verify',
+    "  - id: mesh\n    uses: shiftMesh\n    with: { to: '${to}', canary: { service: next } }\n  - id: verify",
+    [
+      'runbooks/move.yaml:26:34 steps[4].with.canary: expected exactly one of `percent` and `header`: which requests go to the canary, saw a map with service',
+    ],
+  ],
+  [
+    'a canary of two kinds',
+    '  - id: verify',
+    "  - id: mesh\n    uses: shiftMesh\n    with: { to: '${to}', canary: { service: next, percent: 5, header: { name: a, value: b } } }\n  - id: verify",
+    [
+      'runbooks/move.yaml:26:34 steps[4].with.canary: expected exactly one of `percent` and `header`: which requests go to the canary, saw a map with service, percent, header',
+    ],
+  ],
 ];

@@ -188,6 +188,29 @@ describe('site-failover with clusters', () => {
     expect(planDigest(rest)).not.toBe(digest);
   });
 
+  test('a canary is asked for in a runbook, with a number of its parameters', () => {
+    const canary = `version: 1
+name: canary
+description: Sends a part of the requests to a new service.
+parameters:
+  to: { type: site, required: true }
+  percent: { type: number, default: 10 }
+steps:
+  - id: canary
+    uses: shiftMesh
+    with: { to: '\${to}', hosts: [cart.example], canary: { service: cart-next, percent: '\${percent}' } }
+`;
+    const plan = planOf(canary, { to: 'west', parameters: { percent: 25 } }, atHome, both);
+    expect(needs(plan)).toEqual({ claim: [], 'canary/west-cart.example': ['claim'] });
+    expect(parameters(plan, 'canary/west-cart.example')).toMatchObject({
+      host: 'cart.example',
+      canary: { service: 'cart-next', percent: 25 },
+    });
+    expect(problemsOf(canary, { to: 'west', parameters: { percent: 101 } }, atHome, both)).toEqual([
+      'runbook.yaml:10:88 steps[0].with.canary.percent: expected a number of at most 100, saw 101',
+    ]);
+  });
+
   test('recording and rehearsing claim no epoch: they must never be in the way of a move', () => {
     const record = { parameters: { at: 'east' } };
     expect(needs(planOf(shipped('capture-manifests'), record, atHome, both))).toEqual({ 'record/east': [] });
