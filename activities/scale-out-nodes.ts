@@ -39,9 +39,11 @@ async function observe(input: Input, tools: StepTools): Promise<PoolObserved> {
     manifests === undefined
       ? []
       : await capacityShortages(client, manifests.manifests, { name: poolName, settings: pool });
-  const former = isScaled(seen) ? ((await readFormer(client, input)) ?? null) : null;
+  const former = isScaled(seen) ? ((await readFormer(client, ownerOf(input))) ?? null) : null;
   return { ...seen, shortages, former };
 }
+
+const ownerOf = (input: Input) => ({ ...input, what: `scaleOutNodes ${input.parameters.poolName}` });
 
 /** Without what does not change while nodes boot. */
 async function observeNodes({ parameters }: Input, tools: StepTools): Promise<PoolObserved> {
@@ -75,7 +77,7 @@ async function apply(input: Input, before: PoolObserved, tools: StepTools): Prom
   const { clusterName, cluster, pool } = input.parameters;
   const client = await clientOf(clusterName, cluster, tools);
   await claimStamp(client, input.operation);
-  const snapshot = await keepFormer(client, input, { asked: before.asked });
+  const snapshot = await keepFormer(client, ownerOf(input), { asked: before.asked });
   await tools.reached('scaleOutNodes:scale:before');
   if (pool.resource === undefined) await callScaleHook(input, pool.nodes, tools);
   else if ((before.asked ?? 0) < pool.nodes) await scalePool(client, pool.resource, pool.nodes);
@@ -137,7 +139,7 @@ async function undo(input: Input, tools: StepTools): Promise<Applied & { readonl
   const client = await clientOf(clusterName, cluster, tools);
   await assertStampIsOurs(client, input.operation);
   // An attempt that failed or was lost on its way has reported no snapshot, yet kept one.
-  const former = input.snapshot ?? (await readFormer(client, input));
+  const former = input.snapshot ?? (await readFormer(client, ownerOf(input)));
   const { asked } = (former ?? {}) as { readonly asked?: number };
   if (asked === undefined) return { summary: `${where}: was not scaled` };
   await scalePool(client, pool.resource, asked);

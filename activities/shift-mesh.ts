@@ -60,8 +60,10 @@ async function observe(input: Input, tools: StepTools): Promise<MeshObserved> {
   const state = await read(input, tools);
   const observed = observedOf(input, state);
   if (!isShifted(observed)) return observed;
-  return { ...observed, former: (await readFormer(state.client, input)) ?? null };
+  return { ...observed, former: (await readFormer(state.client, ownerOf(input))) ?? null };
 }
+
+const ownerOf = (input: Input) => ({ ...input, what: `shiftMesh ${input.parameters.host}` });
 
 async function read({ operation, parameters }: Input, tools: StepTools): Promise<MeshState> {
   const { clusterName, cluster, mesh, canary } = parameters;
@@ -113,7 +115,7 @@ async function apply(input: Input, _: MeshObserved, tools: StepTools): Promise<A
   const state = await read(input, tools);
   const { client, services } = state;
   await claimStamp(client, operation);
-  const snapshot = await keepFormer(client, input, snapshotOf(parameters, state) as unknown as Json);
+  const snapshot = await keepFormer(client, ownerOf(input), snapshotOf(parameters, state) as unknown as Json);
   // The route first: a service that is taken off the public gateway before would be unreachable in between.
   await tools.reached('shiftMesh:route:before');
   const stamp = { epoch: operation.epoch, operation: operation.id };
@@ -160,7 +162,7 @@ async function undo(input: Input, tools: StepTools): Promise<Applied & { readonl
   const client = await clientOf(clusterName, cluster, tools);
   await assertStampIsOurs(client, input.operation);
   // An attempt that failed or was lost on its way has reported no snapshot, yet kept one.
-  const former = input.snapshot ?? (await readFormer(client, input));
+  const former = input.snapshot ?? (await readFormer(client, ownerOf(input)));
   if (former === undefined) return { summary: `${host}: its route was not touched` };
   const { route, at, visibilities } = former as unknown as MeshSnapshot;
   for (const [name, visibility] of Object.entries(visibilities)) {

@@ -3,19 +3,23 @@ import type { Stamp } from '../operation.ts';
 import type { StepInput } from '../step.ts';
 import { sha256 } from './marks.ts';
 
-/** Whose state before the change is kept: one record a step, which a later operation writes anew. */
-export type FormerOwner = Pick<StepInput, 'operation' | 'step'>;
+/** Whose state before the change is kept: one record a step and target, which a later operation writes anew. */
+export type FormerOwner = Pick<StepInput, 'operation' | 'step'> & {
+  /** Kind and target, e.g. `shiftMesh cart.example`: ids of steps run by hand may be equal. */
+  readonly what: string;
+};
 
 /** How a cluster keeps the state before a step's change: the data of a ConfigMap. */
 export type FormerRecord = Readonly<Record<string, string>>;
 
 /** Name of the record; ids of steps hold what a name may not. */
-export const formerName = ({ operation, step }: FormerOwner): string =>
-  `former-${sha256(`${operation.domain}\n${step}`).slice(0, 16)}`;
+export const formerName = ({ operation, step, what }: FormerOwner): string =>
+  `former-${sha256([operation.domain, step, what].join('\n')).slice(0, 16)}`;
 
-export const formerRecord = ({ operation, step }: FormerOwner, state: Json): FormerRecord => ({
+export const formerRecord = ({ operation, step, what }: FormerOwner, state: Json): FormerRecord => ({
   domain: operation.domain,
   step,
+  what,
   epoch: String(operation.epoch),
   operation: operation.id,
   state: JSON.stringify(state),
@@ -37,7 +41,7 @@ export function formerIn(
   if (stamp?.epoch !== operation.epoch || stamp.operation !== operation.id || record?.['step'] !== step)
     return undefined;
   try {
-    return JSON.parse(record['state'] ?? '') as Json;
+    return JSON.parse(record?.['state'] ?? '') as Json;
   } catch {
     return undefined;
   }
