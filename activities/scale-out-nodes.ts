@@ -5,7 +5,7 @@ import type { ScaleOutNodesParameters } from '../domain/kubernetes/parameters.ts
 import type { StepInput } from '../domain/step.ts';
 import { callHttp, jsonObject } from './call-json.ts';
 import { StepFailed, StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
-import { capacityShortages } from './kubernetes/capacity-check.ts';
+import { nodeShortages, quotaShortages } from './kubernetes/capacity-check.ts';
 import { clientOf } from './kubernetes/client.ts';
 import { assertStampIsOurs, claimStamp } from './kubernetes/epoch-stamp.ts';
 import { keepFormer, readFormer } from './kubernetes/former-state.ts';
@@ -29,19 +29,26 @@ export const scaleOutNodes: StepKind<ScaleOutNodesParameters, PoolObserved> = {
 };
 
 async function observe(input: Input, tools: StepTools): Promise<PoolObserved> {
-  const { clusterName, cluster, poolName, pool, store } = input.parameters;
+  const { clusterName, cluster, store } = input.parameters;
   const client = await clientOf(clusterName, cluster, tools);
-  const [seen, manifests] = await Promise.all([
+  const [seen, stored] = await Promise.all([
     observeNodes(input, tools),
     store === undefined ? undefined : loadManifests({ store, services: [], without: [] }, tools),
   ]);
-  const shortages =
-    manifests === undefined
-      ? []
-      : await capacityShortages(client, manifests.manifests, { name: poolName, settings: pool });
+  const manifests = stored?.manifests.map(({ object }) => object) ?? [];
+  const shortages = [
+    ...nodeShortages(manifests, poolsOf(input)),
+    ...(await quotaShortages(client, manifests)),
+  ];
   const former = isScaled(seen) ? ((await readFormer(client, ownerOf(input))) ?? null) : null;
   return { ...seen, shortages, former };
 }
+
+/** All of the cluster: each of them carries a part. */
+const poolsOf = ({ parameters: { cluster, poolName, pool } }: Input) => ({
+  ...cluster.nodePools,
+  [poolName]: pool,
+});
 
 const ownerOf = (input: Input) => ({ ...input, what: `scaleOutNodes ${input.parameters.poolName}` });
 

@@ -26,10 +26,12 @@ function expanded(kind: KubernetesStepKind, target: string, title: string, param
   };
 }
 
-const scaleOutNodes: Expander<'scaleOutNodes'> = ({ to }, context) => {
+const scaleOutNodes: Expander<'scaleOutNodes'> = ({ to, store: wanted }, context) => {
   const found = clustersOfSite(context, 'to', to);
   if (found === undefined) return [];
-  const stores = Object.values(found.section.manifestStores);
+  const stores = Object.keys(found.section.manifestStores);
+  const isUnclear = wanted === undefined && stores.length !== 1;
+  const store = isUnclear ? undefined : chosenEntry(found.section.manifestStores, wanted, context, 'store');
   const steps = found.clusters.flatMap(([clusterName, cluster]) =>
     Object.entries(cluster.nodePools).map(([poolName, pool]) => {
       const hook = pool.hook === undefined ? undefined : context.inventory.hooks[pool.hook];
@@ -39,13 +41,17 @@ const scaleOutNodes: Expander<'scaleOutNodes'> = ({ to }, context) => {
         poolName,
         pool,
         ...(hook === undefined ? {} : { hook: hookOf(hook) }),
-        ...(stores.length === 1 && stores[0] !== undefined ? { store: stores[0] } : {}),
+        ...(store === undefined ? {} : { store: store[1] }),
       };
       const title = `Scale ${clusterName}/${poolName} to ${pool.nodes} nodes`;
       return expanded('scaleOutNodes', `${clusterName}-${poolName}`, title, parameters);
     }),
   );
   if (steps.length === 0) context.note(`the clusters in ${to} have no node pools in the inventory`);
+  else if (isUnclear)
+    context.note(
+      `nodes and quotas are compared with no manifests: of ${stores.length} manifest stores the step names none`,
+    );
   return steps;
 };
 

@@ -26,7 +26,14 @@ const canary = z
 
 /** The `with` of the Kubernetes step kinds as people write it in a runbook. */
 export const kubernetesStepWith = {
-  scaleOutNodes: z.strictObject({ to: site }),
+  scaleOutNodes: z.strictObject({
+    to: site,
+    store: name
+      .optional()
+      .describe(
+        'Manifest store whose manifests the nodes must hold; may be left out where there is only one.',
+      ),
+  }),
   restoreBackup: z.strictObject({
     to: site,
     location: name.optional().describe('Backup location; may be left out where there is only one.'),

@@ -93,6 +93,27 @@ describe('the Kubernetes steps of a runbook', () => {
     expect(wrong.said).toEqual(['hosts: expected hosts of the inventory: cart.example, saw gone.example']);
   });
 
+  it('compare nodes with the manifests of the store that is named, and say when there is no telling which', () => {
+    const { manifests } = section.manifestStores;
+    const two = { ...section, manifestStores: { manifests, other: { kind: 'folder', path: '/other' } } };
+    const { context, said } = contextFor(two);
+    const stores = ({ store }: { store?: string } = {}) =>
+      kubernetesExpanders
+        .scaleOutNodes(
+          kubernetesStepWith.scaleOutNodes.parse({ to: 'west', ...(store === undefined ? {} : { store }) }),
+          context,
+        )
+        .map(({ parameters }) => (parameters as { store?: { kind: string } }).store?.kind);
+    expect(stores({ store: 'other' })).toEqual(['folder']);
+    expect(said).toEqual([]);
+    expect(stores()).toEqual([undefined]);
+    expect(said).toEqual([
+      'nodes and quotas are compared with no manifests: of 2 manifest stores the step names none',
+    ]);
+    stores({ store: 'gone' });
+    expect(said[1]).toBe('store: expected one of manifests, other, saw gone');
+  });
+
   it('send a part of one host to a canary, by percent or by header', () => {
     const mail = { namespace: 'shop', service: 'mail', gateways: ['istio-system/public'] };
     const two = { ...section, meshHosts: { ...section.meshHosts, 'mail.example': mail } };

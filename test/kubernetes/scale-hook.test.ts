@@ -138,26 +138,54 @@ describe('scaleOutNodes by a hook', () => {
     expect(calls).toEqual([]);
   });
 
-  it('refuses nodes that do not hold what the manifests ask for, and names the resource', async () => {
-    const container = {
-      name: 'main',
-      image: 'registry.example/a',
-      resources: { requests: { memory: '3Gi' } },
-    };
+  const workload = (memory: string, replicas: number) => {
+    const container = { name: 'main', image: 'registry.example/a', resources: { requests: { memory } } };
     const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [container] } };
-    const spec = { replicas: 4, selector: { matchLabels: { a: 'b' } }, template };
+    const spec = { replicas, selector: { matchLabels: { a: 'b' } }, template };
     const metadata = { name: 'cart', namespace: 'shop' };
-    await scene.keep([...namespaces('shop'), { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec }]);
+    return { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec };
+  };
+  const look = { mode: 'precheck', operation: operation(0) } as const;
+
+  it('refuses nodes that do not hold what the manifests ask for, and names the resource', async () => {
+    await scene.keep([...namespaces('shop'), workload('3Gi', 4)]);
     const store = { kind: 'folder', path: scene.folder } as const;
-    const input = stepInput(parameters({ resources: { memory: '3Gi' } }, { store }), {
-      mode: 'precheck',
-      operation: operation(0),
-    });
-    expect(await runStep(scaleOutNodes, input, stepTools())).toMatchObject({
+    const alone = parameters({ resources: { memory: '3Gi' } }, { store });
+    expect(await runStep(scaleOutNodes, stepInput(alone, look), stepTools())).toMatchObject({
       status: 'refused',
       summary: 'memory of 3 nodes of pool general: the manifests ask for 12.0 GiB, there is 9.0 GiB',
     });
+    const nodePools = { ...alone.cluster.nodePools, second: { ...alone.pool, nodes: 1 } };
+    const both = { ...alone, cluster: { ...alone.cluster, nodePools } };
+    // Neither pool could alone.
+    expect(await runStep(scaleOutNodes, stepInput(both, look), stepTools())).toMatchObject({
+      status: 'planned',
+    });
     expect(calls).toEqual([]);
+  });
+
+  it('refuses what the quota of a namespace does not give any more, and names it', async () => {
+    const deployment = workload('1Gi', 4);
+    await scene.keep([...namespaces('shop'), deployment]);
+    const store = { kind: 'folder', path: scene.folder } as const;
+    const input = stepInput(parameters({}, { store }), look);
+    const { api } = west;
+    const metadata = { name: 'compute', namespace: 'shop' };
+    await api.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }, 'platform');
+    const spec = { hard: { 'requests.memory': '5Gi' } };
+    await api.apply({ apiVersion: 'v1', kind: 'ResourceQuota', metadata, spec }, 'platform');
+    const setStatus = (path: string, status: object) =>
+      api.call('PATCH', `${path}/status`, { status }, 'application/merge-patch+json');
+    const quota = '/api/v1/namespaces/shop/resourcequotas/compute';
+    await setStatus(quota, { used: { 'requests.memory': '0' } });
+    expect(await runStep(scaleOutNodes, input, stepTools())).toMatchObject({ status: 'planned' });
+    // As its controller would, which a bare API server lacks: others use a part.
+    await setStatus(quota, { used: { 'requests.memory': '2Gi' } });
+    expect(await runStep(scaleOutNodes, input, stepTools())).toMatchObject({
+      status: 'refused',
+      summary:
+        'memory of what quota shop/compute still gives: the manifests ask for 4.0 GiB, there is 3.0 GiB',
+    });
   });
 
   it('hands on why the cloud refuses, and does not ask it again', async () => {
