@@ -144,7 +144,7 @@ function snapshotOf(parameters: ShiftMeshParameters, state: MeshState): MeshSnap
 function asItWas(route: KubernetesObject): KubernetesObject {
   const { metadata, ...rest } = stripped(route);
   const annotations = { ...metadata.annotations, ...siteshiftAnnotations(route) };
-  return { ...rest, metadata: { ...metadata, annotations } } as KubernetesObject;
+  return { ...rest, metadata: { ...metadata, annotations } };
 }
 
 async function verify(input: Input, tools: StepTools): Promise<Verified<MeshObserved>> {

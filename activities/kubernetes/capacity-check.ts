@@ -44,7 +44,7 @@ export async function quotaShortages(
   const known = new Set(present.map(keyOf));
   const coming = brought
     .filter((object) => object.kind === QUOTAS.kind && !known.has(keyOf(object)))
-    .map(({ status: _, ...rest }) => rest as KubernetesObject); // what was in use elsewhere
+    .map((object) => ({ ...object, status: {} })); // what was in use elsewhere
   const quotas = [...present, ...coming];
   const limited = new Set(quotas.map(({ metadata }) => metadata.namespace));
   const asking = running.filter(({ metadata }) => limited.has(metadata.namespace));

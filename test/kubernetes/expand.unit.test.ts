@@ -138,7 +138,7 @@ describe('the Kubernetes steps of a runbook', () => {
     expect(expand({ percent: 20 }, [])).toEqual([]);
     expect(said).toEqual(['canary: expected one host in `hosts`, saw cart.example, mail.example']);
     for (const wrong of [{}, { percent: 20, header }, { percent: 101 }])
-      expect(() => expand(wrong)).toThrow();
+      expect(() => expand(wrong)).toThrow(/exactly one of|<=100/);
   });
 
   it('are described, each of them', () => {
