@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
+import { temporalProblems } from '../domain/temporal-environment.ts';
 
 /** Everything a way in reads from its environment; the names are those of the worker. */
 export interface ClientConfig {
@@ -34,7 +35,7 @@ export class ConfigError extends Error {
 
 /** @throws ConfigError with every problem at once */
 export function readClientConfig(environment: Environment): ClientConfig {
-  const problems: string[] = [];
+  const problems = [...temporalProblems(environment)];
   const text = (name: string): string | undefined => environment[name] || undefined;
   const file = (name: string): Buffer | undefined => {
     const path = text(name);
@@ -46,16 +47,13 @@ export function readClientConfig(environment: Environment): ClientConfig {
       return undefined;
     }
   };
-  const address = text('SITESHIFT_TEMPORAL_ADDRESS') ?? '127.0.0.1:7233';
-  if (!/^\S+:\d{1,5}$/.test(address))
-    problems.push(`SITESHIFT_TEMPORAL_ADDRESS: expected host:port, seen ${JSON.stringify(address)}`);
   const apiKey = secretText(text('SITESHIFT_TEMPORAL_API_KEY'), problems);
-  const tls = readTls(text, file, problems);
+  const tls = readTls(text, file);
   const ui = text('SITESHIFT_UI');
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return Object.freeze({
     temporal: {
-      address,
+      address: text('SITESHIFT_TEMPORAL_ADDRESS') ?? '127.0.0.1:7233',
       namespace: text('SITESHIFT_TEMPORAL_NAMESPACE') ?? 'default',
       taskQueue: text('SITESHIFT_TEMPORAL_TASK_QUEUE') ?? 'siteshift',
       ...(apiKey === undefined ? {} : { apiKey }),
@@ -72,14 +70,11 @@ export function readClientConfig(environment: Environment): ClientConfig {
 function readTls(
   text: (name: string) => string | undefined,
   file: (name: string) => Buffer | undefined,
-  problems: string[],
 ): ClientTls | undefined {
   const serverName = text('SITESHIFT_TEMPORAL_TLS_SERVER_NAME');
   const ca = file('SITESHIFT_TEMPORAL_TLS_CA');
   const crt = file('SITESHIFT_TEMPORAL_TLS_CERT');
   const key = file('SITESHIFT_TEMPORAL_TLS_KEY');
-  if ((crt === undefined) !== (key === undefined))
-    problems.push('SITESHIFT_TEMPORAL_TLS_CERT and SITESHIFT_TEMPORAL_TLS_KEY: expected both or none');
   const isOn = text('SITESHIFT_TEMPORAL_TLS') === 'true';
   if (!isOn && ca === undefined && crt === undefined && serverName === undefined) return undefined;
   return {

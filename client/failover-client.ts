@@ -5,7 +5,7 @@ import type { ManifestAnswer, ManifestQuery } from '../domain/kubernetes/manifes
 import type { RunCommandName, RunCommands } from '../domain/run-commands.ts';
 import type { RunRecord, RunRequest } from '../domain/run.ts';
 import { searchAttributes } from '../domain/search-attributes.ts';
-import type { RunResult } from '../workflows/messages.ts';
+import type { HolderMemo, RunResult } from '../workflows/messages.ts';
 import type { ClientConfig } from './config.ts';
 import { CommandFailure } from './exit-codes.ts';
 import { listSchedules, removeSchedule, setSchedule } from './schedules.ts';
@@ -25,6 +25,8 @@ export interface RunListEntry {
   readonly id: string;
   readonly status: string;
   readonly startedAt: string;
+  /** The run whose plan this is, where that run itself has closed or was terminated: the plan goes on without it. */
+  readonly planOf?: string;
 }
 
 /** Every way in uses this, and nothing else talks to Temporal. */
@@ -201,11 +203,22 @@ async function historyJson(client: Client, id: string, runId?: string): Promise<
 }
 
 async function listRunning(client: Client): Promise<readonly RunListEntry[]> {
-  const entries: RunListEntry[] = [];
-  const query = `WorkflowType = 'runRunbook' AND ExecutionStatus = 'Running'`;
-  for await (const run of client.workflow.list({ query }))
-    entries.push({ id: run.workflowId, status: run.status.name, startedAt: run.startTime.toISOString() });
-  return entries;
+  const entries: (RunListEntry & { readonly type: string })[] = [];
+  const query = `WorkflowType IN ('runRunbook', 'executePlan') AND ExecutionStatus = 'Running'`;
+  for await (const run of client.workflow.list({ query })) {
+    const { operation } = (run.memo ?? {}) as Partial<HolderMemo>;
+    entries.push({
+      type: run.type,
+      id: run.workflowId,
+      status: run.status.name,
+      startedAt: run.startTime.toISOString(),
+      ...(operation === undefined ? {} : { planOf: operation }),
+    });
+  }
+  const started = new Set(entries.filter(({ type }) => type === 'runRunbook').map(({ id }) => id));
+  return entries
+    .filter(({ planOf }) => planOf === undefined || !started.has(planOf))
+    .map(({ type: _, ...entry }) => entry);
 }
 
 async function listPollers(client: Client, namespace: string, taskQueue: string): Promise<readonly string[]> {

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import packageFile from '../package.json' with { type: 'json' };
 import { addAnswerVerbs } from './answer-commands.ts';
 import { reportFormats } from './report-formats.ts';
 import type { ReportOptions } from './commands/report.ts';
@@ -21,6 +22,7 @@ import { addScheduleVerbs } from './schedule-commands.ts';
 function createProgram(end: (ending: Ending) => void): Command {
   const program = new Command('siteshift')
     .description('Moves a deployment from one site to another, and proves afterwards what happened.')
+    .version(packageFile.version)
     .option('--json', 'one JSON value on standard output instead of lines')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
@@ -110,6 +112,7 @@ function createProgram(end: (ending: Ending) => void): Command {
 /** Runs the command line. @returns the exit code; docs/cli.md has the table */
 export async function main(words: readonly string[]): Promise<number> {
   let ending: Ending = 'ok';
+  process.stdout.on('error', endWithReader);
   try {
     await createProgram((given) => {
       ending = given;
@@ -120,8 +123,19 @@ export async function main(words: readonly string[]): Promise<number> {
   return exitCodes[ending].code;
 }
 
+/** `siteshift … | head` has read enough: end as a program that the signal SIGPIPE ends. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(141);
+}
+
 function failureEnding(error: unknown, isJson: boolean): Ending {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 'ok' : 'usage'; // it has told already
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 'ok';
+    const message = error.message.replace(/^error: /, '');
+    createOutput(isJson).json({ ok: false, ending: 'usage', message }); // people have been told already
+    return 'usage';
+  }
   const isKnown = error instanceof CommandFailure || error instanceof ConfigError;
   const message =
     error instanceof Error ? (isKnown ? error.message : (error.stack ?? error.message)) : String(error);

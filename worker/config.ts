@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { temporalProblems } from '../domain/temporal-environment.ts';
 
 /** Everything the worker reads from its environment; nothing else in it does. docs/operations.md lists the variables. */
 export interface WorkerConfig {
@@ -42,9 +43,10 @@ export class ConfigError extends Error {
 /** @throws ConfigError with every problem at once */
 export function readWorkerConfig(environment: Environment): WorkerConfig {
   const reader = new Reader(environment);
+  reader.problems.push(...temporalProblems(environment));
   const config: WorkerConfig = {
     temporal: {
-      address: reader.address('SITESHIFT_TEMPORAL_ADDRESS', '127.0.0.1:7233'),
+      address: reader.text('SITESHIFT_TEMPORAL_ADDRESS') ?? '127.0.0.1:7233',
       namespace: reader.text('SITESHIFT_TEMPORAL_NAMESPACE') ?? 'default',
       taskQueue: reader.text('SITESHIFT_TEMPORAL_TASK_QUEUE') ?? 'siteshift',
       ...reader.credentials(),
@@ -55,7 +57,6 @@ export function readWorkerConfig(environment: Environment): WorkerConfig {
     ...reader.optional('workflowBundle', 'SITESHIFT_WORKFLOW_BUNDLE'),
     ...reader.optional('stopAt', 'SITESHIFT_STOP_AT'),
   };
-  reader.refuseUnknown();
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   return Object.freeze(config);
 }
@@ -75,13 +76,6 @@ class Reader {
   optional<Key extends string>(key: Key, name: string): { readonly [name in Key]?: string } {
     const value = this.text(name);
     return value === undefined ? {} : ({ [key]: value } as { readonly [name in Key]?: string });
-  }
-
-  address(name: string, fallback: string): string {
-    const value = this.text(name) ?? fallback;
-    if (!/^\S+:\d{1,5}$/.test(value))
-      this.problems.push(`${name}: expected host:port, seen ${JSON.stringify(value)}`);
-    return value;
   }
 
   path(name: string, fallback: string, expected: 'file' | 'folder'): string {
@@ -107,10 +101,7 @@ class Reader {
     const crt = this.file('SITESHIFT_TEMPORAL_TLS_CERT');
     const key = this.file('SITESHIFT_TEMPORAL_TLS_KEY');
     const serverName = this.text('SITESHIFT_TEMPORAL_TLS_SERVER_NAME');
-    const isOn = this.flag('SITESHIFT_TEMPORAL_TLS');
-    if ((crt === undefined) !== (key === undefined)) {
-      this.problems.push('SITESHIFT_TEMPORAL_TLS_CERT and SITESHIFT_TEMPORAL_TLS_KEY: expected both or none');
-    }
+    const isOn = this.text('SITESHIFT_TEMPORAL_TLS') === 'true';
     const hasTls = isOn || ca !== undefined || crt !== undefined || serverName !== undefined;
     return {
       ...(apiKey === undefined ? {} : { apiKey }),
@@ -124,14 +115,6 @@ class Reader {
           }
         : {}),
     };
-  }
-
-  private flag(name: string): boolean {
-    const value = this.text(name) ?? 'false';
-    if (value !== 'true' && value !== 'false') {
-      this.problems.push(`${name}: expected true or false, seen ${JSON.stringify(value)}`);
-    }
-    return value === 'true';
   }
 
   /** file:PATH or the value itself. */
@@ -156,30 +139,7 @@ class Reader {
       return undefined;
     }
   }
-
-  /** A mistyped name would silently mean the default: refuse what looks like ours and is not. */
-  refuseUnknown(): void {
-    for (const name of Object.keys(this.environment)) {
-      if (name.startsWith('SITESHIFT_TEMPORAL_') && !temporalVariables.has(name)) {
-        this.problems.push(`${name}: unknown; known: ${[...temporalVariables].join(', ')}`);
-      }
-    }
-  }
 }
-
-const temporalVariables: ReadonlySet<string> = new Set(
-  [
-    'ADDRESS',
-    'NAMESPACE',
-    'TASK_QUEUE',
-    'API_KEY',
-    'TLS',
-    'TLS_CA',
-    'TLS_CERT',
-    'TLS_KEY',
-    'TLS_SERVER_NAME',
-  ].map((name) => `SITESHIFT_TEMPORAL_${name}`),
-);
 
 /** The one place where the worker touches its environment. */
 export const workerEnvironment = (): Environment => process.env;

@@ -43,7 +43,8 @@ export async function report(
   const format = output.isJson && options.output === undefined ? 'json' : options.format;
   if (options.output === undefined) {
     if (format === 'all') throw new CommandFailure('usage', '--format all needs --output PATH');
-    process.stdout.write(renderers[format](built));
+    if (output.isJson) output.json({ ok: true, ...(JSON.parse(renderJson(built)) as object) });
+    else process.stdout.write(renderers[format](built));
     return 'ok';
   }
   const wanted = format === 'all' ? reportFormats : [format];

@@ -35,7 +35,10 @@ export async function status(
 async function listRuns(client: FailoverClient, output: Output): Promise<Ending> {
   const runs = await client.running();
   output.json({ ok: true, runs });
-  for (const { id, startedAt } of runs) output.line(`${startedAt}  ${id}`);
+  for (const { id, startedAt, planOf } of runs)
+    output.line(
+      `${startedAt}  ${id}${planOf === undefined ? '' : `  (the plan of ${planOf}, which has ended itself)`}`,
+    );
   if (runs.length === 0) output.line('no run is going on');
   return 'ok';
 }

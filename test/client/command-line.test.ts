@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,11 +117,27 @@ describe('what is wrong is told before anything is sent', () => {
   test('a wrong environment', async () => {
     const { code, err } = await run(['status'], {
       SITESHIFT_TEMPORAL_ADDRESS: 'temporal',
+      SITESHIFT_TEMPORAL_ADDRES: 'temporal:7233',
+      SITESHIFT_TEMPORAL_TLS: 'yes',
       SITESHIFT_TEMPORAL_TLS_CERT: 'x',
     });
     expect(code).toBe(2);
     expect(err).toContain('SITESHIFT_TEMPORAL_ADDRESS: expected host:port, seen "temporal"');
+    expect(err).toContain('SITESHIFT_TEMPORAL_ADDRES: unknown; known: SITESHIFT_TEMPORAL_ADDRESS, ');
+    expect(err).toContain('SITESHIFT_TEMPORAL_TLS: expected true or false, seen "yes"');
     expect(err).toContain('SITESHIFT_TEMPORAL_TLS_CERT: expected a readable file, seen x');
+  });
+
+  test.each<readonly [string, readonly string[], string]>([
+    ['an unknown command', ['--json', 'frobnicate'], "unknown command 'frobnicate'"],
+    ['a missing argument', ['plan', '--json'], "missing required argument 'runbook'"],
+    ['an unknown option', ['check', '--fast', '--json'], "unknown option '--fast'"],
+  ])('%s, as JSON', async (_, words, message) => {
+    const { code, out } = await run(words);
+    expect({ code, answer: JSON.parse(out) as unknown }).toEqual({
+      code: 2,
+      answer: { ok: false, ending: 'usage', message },
+    });
   });
 });
 
@@ -133,6 +150,17 @@ test('without Temporal: 5, in words and as JSON', async () => {
     code: 5,
     out: expect.stringContaining('set SITESHIFT_TEMPORAL_ADDRESS to where it listens') as unknown,
   });
+});
+
+test('a reader that has had enough ends the command without a word', () => {
+  const script = 'set -o pipefail; "$0" client/cli.js schemas | true';
+  const { status, stderr } = spawnSync('bash', ['-c', script, process.execPath], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 141, stderr: '' });
+});
+
+test('--version', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  expect(await run(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
 });
 
 test('schemas lists the step kinds, and writes what editors read', async () => {
@@ -161,6 +189,11 @@ test('exported histories become a report without Temporal, the same bytes each t
     const [one, two] = rounds.map((round) => readFileSync(`${round}.${extension}`, 'utf8'));
     expect(two).toBe(one);
   }
+  const { out } = await run(['report', '--history', ...files, '--json']);
+  expect(JSON.parse(out)).toEqual({
+    ok: true,
+    ...(JSON.parse(readFileSync(join(folder, 'one.json'), 'utf8')) as object),
+  });
   expect(await run(['report', '--history', ...files, '--format', 'all'])).toMatchObject({
     code: 2,
     err: expect.stringContaining('--format all needs --output PATH') as unknown,

@@ -48,12 +48,12 @@ test('every problem is told at once', () => {
     'SITESHIFT_TEMPORAL_ADDRESS: expected host:port, seen "localhost"',
     'SITESHIFT_TEMPORAL_TLS: expected true or false, seen "on"',
     'SITESHIFT_TEMPORAL_TLS_CERT and SITESHIFT_TEMPORAL_TLS_KEY: expected both or none',
-    `SITESHIFT_INVENTORY: expected a file at ${join(folder, 'none.yaml')}, seen none`,
-    `SITESHIFT_RUNBOOKS: expected a folder at ${inventory}, seen none`,
-    'SITESHIFT_LOG_LEVEL: expected trace, debug, info, warn, error, fatal, seen "loud"',
     'SITESHIFT_TEMPORAL_ADRESS: unknown; known: SITESHIFT_TEMPORAL_ADDRESS, SITESHIFT_TEMPORAL_NAMESPACE, ' +
       'SITESHIFT_TEMPORAL_TASK_QUEUE, SITESHIFT_TEMPORAL_API_KEY, SITESHIFT_TEMPORAL_TLS, SITESHIFT_TEMPORAL_TLS_CA, ' +
       'SITESHIFT_TEMPORAL_TLS_CERT, SITESHIFT_TEMPORAL_TLS_KEY, SITESHIFT_TEMPORAL_TLS_SERVER_NAME',
+    `SITESHIFT_INVENTORY: expected a file at ${join(folder, 'none.yaml')}, seen none`,
+    `SITESHIFT_RUNBOOKS: expected a folder at ${inventory}, seen none`,
+    'SITESHIFT_LOG_LEVEL: expected trace, debug, info, warn, error, fatal, seen "loud"',
   ]);
 });
 

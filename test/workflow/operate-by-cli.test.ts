@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { fromHistory, rebuildFromHistory } from '../../domain/report/from-history.ts';
 import type { RunRecord } from '../../domain/run.ts';
 import { siteshift } from '../client/cli-process.ts';
@@ -17,6 +17,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => lab.close());
 const limit = { timeout: 120_000 };
+/** Temporal lists what has changed a moment later. */
+const visibility = { timeout: 30_000, interval: 200 };
 
 type Say = (...words: string[]) => ReturnType<typeof siteshift>;
 const withCli = <Result>(fakes: FakeActivities, use: (say: Say) => Promise<Result>): Promise<Result> =>
@@ -195,6 +197,28 @@ test('a run that goes on, or was terminated, has a report, too', limit, async ()
       'the workflow was terminated: nothing was undone or cleaned up: the test is over',
     );
     expect(record.steps.map((step) => step.state)).toContain('parked');
+  });
+});
+
+test('a plan whose starter was terminated is still listed, and answered by its own id', limit, async () => {
+  const plan = operatedPlan('real');
+  const { steps } = scriptedKinds({
+    fence: [testOutcome('failed', 'gw-1 is silent'), testOutcome('done', 'fenced')],
+  });
+  await withCli({ compiled: compiled(plan), steps }, async (say) => {
+    const listed = async () =>
+      (JSON.parse((await say('status', '--json')).out) as { runs: { id: string; planOf?: string }[] }).runs;
+    const id = idIn((await say(...real)).err);
+    await vi.waitFor(async () => expect((await listed()).map((run) => run.id)).toEqual([id]), visibility);
+    await lab.client.workflow.getHandle(id).terminate('by mistake');
+    await vi.waitFor(
+      async () => expect(await listed()).toMatchObject([{ id: 'failover/shop', planOf: id }]),
+      visibility,
+    );
+    expect((await say('status')).out).toContain(`failover/shop  (the plan of ${id}, which has ended itself)`);
+    expect(await say('status', 'failover/shop')).toMatchObject({ code: 4 });
+    expect(await say('retry', 'failover/shop', 'fence')).toMatchObject({ code: 0 });
+    expect(await say('status', 'failover/shop', '--watch')).toMatchObject({ code: 0 });
   });
 });
 
