@@ -4,12 +4,15 @@ import { prepareClusters } from './demo/clusters.ts';
 import { loseSiteAndFailOver } from './demo/site-loss.ts';
 import { brokenPromises, summarize, type DemoSummary } from './demo/summary.ts';
 import { repositoryFile } from './sites/start-worker.ts';
+import { tellErrors, wholeNumber } from './tell-errors.ts';
 import { startTwoSiteLab } from './two-site-lab.ts';
 
 const usage = `npm run demo [-- --kubernetes] [--json FILE] [--folder DIR] [--writes N]
 Starts two sites, loses one under live writes, fails over with one command, counts what was kept.
---kubernetes: each site has a cluster, too; it is lost, restored, reapplied and compared object by object.`;
+--kubernetes: each site has a cluster, too; it is lost, restored, reapplied and compared object by object.
+Exit codes: 0 every promise was kept, 1 one was broken or the demo failed, 2 wrong arguments.`;
 
+tellErrors(usage);
 const { values } = parseArgs({
   options: {
     kubernetes: { type: 'boolean', default: false },
@@ -19,13 +22,10 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const writes = Number(values.writes);
+const writes = wholeNumber('--writes', values.writes, 100);
 
 if (values.help) console.log(usage);
-else if (!Number.isInteger(writes) || writes < 100) {
-  console.error(`--writes: expected a whole number from 100, saw ${values.writes}\n${usage}`);
-  process.exitCode = 2;
-} else process.exitCode = await demo();
+else process.exitCode = await demo();
 
 async function demo(): Promise<number> {
   const startedAt = Date.now();

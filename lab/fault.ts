@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { faultSocket, faultUsage } from './fault-commands.ts';
+import { tellErrors } from './tell-errors.ts';
 import { repositoryFile } from './sites/start-worker.ts';
 
+tellErrors(faultUsage);
 const { values, positionals } = parseArgs({
   options: {
     folder: { type: 'string', default: repositoryFile('.siteshift/lab') },

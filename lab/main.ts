@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { faultSocket, listenForFaults } from './fault-commands.ts';
 import { bringIntoProduction, type SiteClusters } from './kubernetes/site-clusters.ts';
 import { repositoryFile } from './sites/start-worker.ts';
+import { tellErrors } from './tell-errors.ts';
 import { startTwoSiteLab } from './two-site-lab.ts';
 
 const usage = `npm run lab [-- --folder DIR] [--no-nacos] [--async] [--kubernetes] [--no-paths]
 Starts two sites on this machine and stays up; Ctrl-C stops all of it. Two labs need two folders.`;
 
+tellErrors(usage);
 const { values } = parseArgs({
   options: {
     folder: { type: 'string', default: repositoryFile('.siteshift/lab') },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureProduct } from './apply-product.ts';
 import { describe, IN_FLIGHT, measureBareLoop, measureKubectl, round, type Passes } from './apply-sides.ts';
+import { wholeNumber } from '../tell-errors.ts';
 import { startBareCluster, type BareCluster } from './bare-cluster.ts';
 import { withOthersShare } from './others-share.ts';
 
@@ -32,7 +33,12 @@ export async function run(args: string[]): Promise<void> {
       json: { type: 'string' },
     },
   });
-  const count = Number(values.objects);
+  const count = wholeNumber('--objects', values.objects, 1);
+  const roundCount = wholeNumber('--rounds', values.rounds, 0);
+  const sizes = values.also
+    .split(',')
+    .filter(Boolean)
+    .map((size) => wholeNumber('--also', size, 1));
   const say = (line: string) => console.error(line);
   const loadBefore = round(loadavg()[0] ?? 0);
   const cluster = await startBareCluster({ name: 'bench', say, endsOnSignals: true });
@@ -40,10 +46,9 @@ export async function run(args: string[]): Promise<void> {
   try {
     await cluster.controllerManager.stop(); // its quota and garbage controllers would watch each object go by
     const rounds: Round[] = [];
-    for (let number = 1; number <= Number(values.rounds); number += 1) {
+    for (let number = 1; number <= roundCount; number += 1) {
       rounds.push(await measureRound(cluster, { count, folder, round: number }, say));
     }
-    const sizes = values.also.split(',').filter(Boolean).map(Number);
     const scaling = await measureScaling(cluster, sizes, folder, say);
     const ratios: Ratios = {
       ...(rounds.length === 0 ? {} : ratiosOf(rounds)),

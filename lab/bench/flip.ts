@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { obtainHaproxy } from '../engines/haproxy.ts';
 import { endWithUs } from '../process/end-with-us.ts';
 import { repositoryFile } from '../sites/start-worker.ts';
+import { wholeNumber } from '../tell-errors.ts';
 import { startAccessLayer, waitUntilServing, type AccessLayer } from './access-layer.ts';
 import { judgeFlips, type FlipResult, type Side, type SidedFlip } from './flip-judge.ts';
 import type { LoadOptions, LoadResult } from './flip-load.ts';
@@ -15,7 +16,6 @@ import { openBench, type OpenBench } from './open-bench.ts';
 import { startOrchestrator, type Orchestrator } from './orchestrator.ts';
 import { brokenByFlip, endWith } from './promises.ts';
 
-const usage = 'npm run bench -- flip [--rounds N] [--json FILE]';
 const betweenFlipsMs = 200;
 const offeredPerSecond = 3_000;
 
@@ -29,9 +29,7 @@ export async function run(args: string[]): Promise<void> {
     args,
     options: { rounds: { type: 'string', default: '20' }, json: { type: 'string' } },
   });
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`${usage}: --rounds expects a whole number above 0, seen "${values.rounds}"`);
+  const rounds = wholeNumber('--rounds', values.rounds, 1);
 
   const [loadBefore = 0] = loadavg();
   const bench = await openBench(console.log);

@@ -1,4 +1,6 @@
-/** One benchmark of the repository; it parses its own arguments and exits non-zero when its goal is a promise. */
+import { tellErrors } from '../tell-errors.ts';
+
+/** One benchmark of the repository; it parses its own arguments and exits with 1 when a promise was broken. */
 interface Benchmark {
   readonly measures: string;
   load(): Promise<{ run(args: string[]): Promise<void> }>;
@@ -43,5 +45,6 @@ if (benchmark === undefined) {
     console.error(`  ${known.padEnd(12)}${measures}`);
   process.exitCode = 2;
 } else {
+  tellErrors(`npm run bench -- ${name}: ${benchmark.measures}`);
   await (await benchmark.load()).run(args);
 }

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import type { StepOutcome } from '../../domain/step.ts';
 import { openBench } from './open-bench.ts';
 import { brokenByPush, endWith } from './promises.ts';
+import { WrongArguments, wholeNumber } from '../tell-errors.ts';
 import { startCenter, startPrimaries, startRig, type Rig, type RigOptions, type Round } from './push-rig.ts';
 
 /** Times in ms from the moment in which the step began to publish; one clock, all on one host. */
@@ -66,16 +67,18 @@ export async function run(args: string[]): Promise<void> {
       json: { type: 'string' },
     },
   });
-  const [consumers = 0, rounds = 0, processes = 0, warmUp = 0] = [
-    values.consumers,
-    values.rounds,
-    values.processes,
-    values.warmup,
-  ].map(wholeNumber);
+  const count = (option: 'consumers' | 'rounds' | 'processes' | 'warmup') =>
+    wholeNumber(`--${option}`, values[option], 1, 10_000);
+  const [consumers, rounds, processes, warmUp] = [
+    count('consumers'),
+    count('rounds'),
+    count('processes'),
+    count('warmup'),
+  ];
   const names = Object.keys(targets) as Target[];
   const wanted = names.filter((target) => values.targets.split(',').includes(target));
   if (wanted.length === 0) {
-    throw new Error(`--targets: expected some of ${names.join(',')}, seen ${values.targets}`);
+    throw new WrongArguments(`--targets: expected some of ${names.join(',')}, saw ${values.targets}`);
   }
   const [load = 0] = loadavg();
   const bench = await openBench(console.log);
@@ -103,12 +106,6 @@ export async function run(args: string[]): Promise<void> {
   } finally {
     await bench.close();
   }
-}
-
-function wholeNumber(value: string): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number > 0 && number <= 10_000) return number;
-  throw new Error(`expected a whole number from 1 to 10000, seen ${value}`);
 }
 
 async function measure(

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { wholeNumber } from '../tell-errors.ts';
 import { onFreshLab } from './restore-lab.ts';
 import { restoreByProduct, restorePlainly } from './restore-sides.ts';
 
@@ -20,7 +21,7 @@ export async function run(args: string[]): Promise<void> {
     args,
     options: { objects: { type: 'string', default: '1000' }, json: { type: 'string' } },
   });
-  const objects = Number(values.objects);
+  const objects = wholeNumber('--objects', values.objects, 1);
   const before = oneMinute();
   const say = (line: string) => console.error(line);
   const plain = await onFreshLab(objects, say, restorePlainly);

@@ -1,3 +1,4 @@
+import { WrongArguments } from '../tell-errors.ts';
 import { resolve } from 'node:path';
 
 /** One Temporal with the worker that works for it: as in the lab, or with something changed. */
@@ -33,7 +34,7 @@ function sideWith(text: string): StepsSide {
   for (const setting of text.split(',')) {
     const [key = '', value = '', ...rest] = setting.split('=');
     if (key === '' || value === '' || rest.length > 0) {
-      throw new Error(
+      throw new WrongArguments(
         `--against: expected KEY=VALUE, sqlite:PRAGMA=VALUE, env:NAME=VALUE or checkout=FOLDER, seen ${JSON.stringify(setting)}`,
       );
     }

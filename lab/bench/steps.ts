@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Client } from '@temporalio/client';
 import type { Supervised } from '../process/supervise.ts';
+import { wholeNumber } from '../tell-errors.ts';
 import { openBench, type OpenBench } from './open-bench.ts';
 import { chainPlan, runChain, type StepTimes } from './chain-of-steps.ts';
 import { startOrchestrator } from './orchestrator.ts';
@@ -67,12 +68,6 @@ export async function run(args: string[]): Promise<void> {
     hook.close();
     await bench.close();
   }
-}
-
-function wholeNumber(name: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new Error(`${name}: expected a whole number from ${least} to ${most}, seen ${text}`);
 }
 
 async function startSide(bench: OpenBench, side: StepsSide): Promise<Running> {

@@ -10,6 +10,7 @@ import { endWithUs } from '../process/end-with-us.ts';
 import { startCluster, type LabCluster } from '../sites/start-databases.ts';
 import { openBench } from './open-bench.ts';
 import { brokenBySwitchover, endWith } from './promises.ts';
+import { WrongArguments, wholeNumber } from '../tell-errors.ts';
 import { bareInput, stepInput, type Move } from './switchover-inputs.ts';
 import { startWritingClients, type WritingClients } from './writing-clients.ts';
 
@@ -53,13 +54,12 @@ export async function run(args: string[]): Promise<void> {
       engine: { type: 'string' },
     },
   });
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds: expected a whole number from 1, seen "${values.rounds}"`);
+  const rounds = wholeNumber('--rounds', values.rounds, 1);
   const engines = (['mariadb', 'mysql'] as const).filter(
     (engine) => values.engine === undefined || values.engine === engine,
   );
-  if (engines.length === 0) throw new Error(`--engine: expected mariadb or mysql, seen "${values.engine}"`);
+  if (engines.length === 0)
+    throw new WrongArguments(`--engine: expected mariadb or mysql, saw "${values.engine}"`);
   await benchSwitchover({ rounds, engines, ...(values.json === undefined ? {} : { json: values.json }) });
 }
 

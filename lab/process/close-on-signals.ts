@@ -1,6 +1,11 @@
 /** npm passes Ctrl-C on to a child that the terminal has told already: that one is not the user's second. */
 const SAME_PRESS_MS = 1_000;
 
+let isEnding = false;
+
+/** From the signal on: whatever fails now fails because of it. */
+export const isEndedBySignal = (): boolean => isEnding;
+
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
@@ -16,6 +21,7 @@ export function closeOnSignals(close: () => Promise<void>, say: (line: string) =
       return;
     }
     firstAt = performance.now();
+    isEnding = true;
     say(`${signal}: stopping everything (once more: kill it)`);
     // What was under way fails now, because what it talks to is being stopped: that is no news.
     process.on('uncaughtException', () => undefined);
