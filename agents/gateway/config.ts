@@ -3,12 +3,18 @@ import { z } from 'zod';
 import { bucketsOf } from '../../domain/bucket-ranges.ts';
 import type { BucketRule, RoutingTable } from '../../domain/routing.ts';
 import { name } from '../../domain/schema/inventory.ts';
+import { knownKeys, sentencesOf } from '../../domain/schema/zod-problems.ts';
 
 const path = z
   .string()
   .min(1)
   .regex(/^\/[^\s]*$/, 'an absolute path without spaces');
 const port = z.int().min(0).max(65535);
+
+/** For the person who wrote the file or starts the agent. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
 
 /** The agent's JSON file; every field is described in docs/gateway-agent.md. */
 const schema = z.strictObject({
@@ -23,7 +29,7 @@ const schema = z.strictObject({
     unitsMap: path,
     leaseMap: path,
   }),
-  peers: z.record(name, z.url({ protocol: /^https?$/ })).default({}),
+  peers: z.record(name, z.url({ protocol: /^https?$/, error: 'an http or https URL' })).default({}),
   joinWithout: z.array(name).default([]),
   initial: z.record(name, z.string()).optional(),
   tls: z.strictObject({ ca: path, cert: path, key: path }).optional(),
@@ -37,12 +43,12 @@ export type GatewayAgentConfig = Omit<z.infer<typeof schema>, 'initial'> & {
 
 /**
  * Reads the file named by the first argument or by SITESHIFT_GATEWAY_AGENT_CONFIG.
- * @throws Error that lists every problem of the file at once
+ * @throws ConfigError that lists every problem of the file at once
  */
 export function readConfig(args: readonly string[], environment: NodeJS.ProcessEnv): GatewayAgentConfig {
   const file = args[0] ?? environment['SITESHIFT_GATEWAY_AGENT_CONFIG'];
   if (file === undefined) {
-    throw new Error(
+    throw new ConfigError(
       'gateway agent: expected the path of a JSON config as the argument or in SITESHIFT_GATEWAY_AGENT_CONFIG, seen neither',
     );
   }
@@ -50,32 +56,33 @@ export function readConfig(args: readonly string[], environment: NodeJS.ProcessE
   try {
     value = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new Error(`gateway agent: cannot read ${file}: ${String(error)}`, { cause: error });
+    throw new ConfigError(`gateway agent: cannot read ${file}: ${String(error)}`, { cause: error });
   }
   return parseConfig(value, file);
 }
 
 export function parseConfig(value: unknown, file: string): GatewayAgentConfig {
-  const result = schema.safeParse(value);
-  if (!result.success) {
-    const problems = result.error.issues.map(
-      (issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`,
-    );
-    throw new Error(`gateway agent: ${file} is not a valid config: ${problems.join('; ')}`);
-  }
+  const result = schema.safeParse(value, { error: knownKeys });
+  if (!result.success) throw invalid(file, sentencesOf(result.error.issues, value, 'file'));
   const { initial, ...config } = result.data;
   const problems = [
-    ...(Object.hasOwn(config.peers, config.gateway) ? ['peers: names this gateway itself'] : []),
+    ...(Object.hasOwn(config.peers, config.gateway)
+      ? [`peers: expected other gateways only, saw ${config.gateway} itself`]
+      : []),
     ...config.joinWithout
       .filter((peer) => !Object.hasOwn(config.peers, peer))
-      .map((peer) => `joinWithout: ${peer} is not among the peers`),
+      .map((peer) => `joinWithout: expected peers, saw ${peer}, which is none`),
   ];
   const table = initial === undefined ? undefined : tableOf(initial, config.buckets);
   if (typeof table === 'string') problems.push(table);
-  if (problems.length > 0)
-    throw new Error(`gateway agent: ${file} is not a valid config: ${problems.join('; ')}`);
+  if (problems.length > 0) throw invalid(file, problems);
   return { ...config, ...(typeof table === 'object' ? { initial: table } : {}) };
 }
+
+const invalid = (file: string, problems: readonly string[]): ConfigError =>
+  new ConfigError(
+    `${file} is not a valid config of a gateway agent:\n${problems.map((one) => `- ${one}`).join('\n')}`,
+  );
 
 /** unit -> ranges, e.g. {"east": "0-59", "west": "60-99"}; every bucket exactly once. */
 function tableOf(initial: { readonly [unit: string]: string }, total: number): RoutingTable | string {

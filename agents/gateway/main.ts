@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { stampRules } from '../../domain/rules-digest.ts';
 import { gatewayAgent } from './agent.ts';
-import { readConfig } from './config.ts';
+import { ConfigError, readConfig } from './config.ts';
 import { startLeaseKeeper, type LeaseKeeper } from './lease-keeper.ts';
 import { masterCli } from './master-cli.ts';
 import { peersOf } from './peers.ts';
@@ -59,6 +59,7 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  pino({ name: 'siteshift-gateway-agent' }).fatal({ err: error }, 'gateway agent cannot start');
-  process.exitCode = 1;
+  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+  else pino({ name: 'siteshift-gateway-agent' }).fatal({ err: error }, 'gateway agent cannot start');
+  process.exitCode = error instanceof ConfigError ? 2 : 1;
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { PeerAnswer, PromiseRequest } from '../gateway-protocol.ts';
 import type { StampedRules } from '../routing.ts';
 import { name } from './inventory.ts';
+import { knownKeys, sentencesOf } from './zod-problems.ts';
 
 /** Largest number that stays exact in every implementation of this protocol (Lua and JavaScript count in doubles). */
 const highestEpoch = 9_007_199_254_740_990;
@@ -55,21 +56,12 @@ export const parseStamp = (value: unknown): Parsed<{ epoch: number; operation: s
 const mostProblems = 5;
 
 function parse<Message>(schema: z.ZodType<Message>, value: unknown): Parsed<Message> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: knownKeys });
   if (result.success) return { ok: true, message: result.data };
-  const { issues } = result.error;
-  const problems = issues
-    .slice(0, mostProblems)
-    .map((issue) => `${issue.path.length === 0 ? 'message' : issue.path.join('.')}: ${wordsOf(issue)}`);
-  const more = issues.length - problems.length;
-  return { ok: false, problems: more === 0 ? problems : [...problems, `and ${more} more`] };
-}
-
-/** zod's sentences, except where ours say more. */
-function wordsOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys')
-    return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}`;
-  if (issue.code === 'invalid_format') return `expected ${issue.message}`;
-  if (issue.code === 'custom') return `expected ${issue.message}`;
-  return issue.message.replace(/^Invalid (input|option): /, '');
+  const problems = sentencesOf(result.error.issues, value, 'message');
+  const more = problems.length - mostProblems;
+  return {
+    ok: false,
+    problems: more > 0 ? [...problems.slice(0, mostProblems), `and ${more} more`] : problems,
+  };
 }
