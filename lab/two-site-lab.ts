@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, type Say } from './engines/cache.ts';
+import { checkPrerequisites } from './engines/prerequisites.ts';
 import { obtainTemporal, startTemporal } from './engines/temporal.ts';
 import { startSiteClusters, type ClusterSize, type SiteClusters } from './kubernetes/site-clusters.ts';
 import { closeOnSignals } from './process/close-on-signals.ts';
@@ -66,6 +67,7 @@ export interface TwoSiteLab {
 export async function startTwoSiteLab(options: LabOptions): Promise<TwoSiteLab> {
   const { folder, say } = options;
   refuseStrangeFolder(folder);
+  checkPrerequisites({ nacos: options.nacos ?? true, tests: false });
   mkdirSync(folder, { recursive: true });
   const supervisor = await openSupervisor({ stateFolder: stateFolderOf(folder), say });
   const ports = reservePorts(cacheFolder());

@@ -38,9 +38,12 @@ export async function buildGoPrograms(build: GoBuild, say: Say): Promise<string>
   return existsSync(bin) ? bin : folder;
 }
 
+/** On the PATH, or where its own installer puts it. */
+export const goPrograms = ['go', '/usr/local/go/bin/go'];
+
 /** Runs Go in a folder. The user's own workspace and flags must not leak in; without cgo it runs on any libc. */
 export function goIn(folder: string, wanted: string): GoCommand {
-  const go = findProgram(['go']) ?? findProgram(['/usr/local/go/bin/go']);
+  const go = findProgram(goPrograms);
   if (go === undefined) {
     throw new Error(`${wanted} is missing, and so is Go (1.26 or newer), which would fetch and build it`);
   }

@@ -1,15 +1,15 @@
 import { chromium, type Browser } from 'playwright-core';
 import type { Say } from './cache.ts';
-import { findOrInstall } from './debian.ts';
+import { findOrInstall, type DebianProgram } from './debian.ts';
+
+export const chromiumPrograms: DebianProgram = {
+  program: ['chromium', 'chromium-browser', 'google-chrome'],
+  variable: 'SITESHIFT_CHROMIUM',
+  packages: ['chromium'],
+};
 
 /** SITESHIFT_CHROMIUM, the PATH, or the Debian package. */
-export const obtainChromium = (say: Say): Promise<string> =>
-  findOrInstall({
-    program: ['chromium', 'chromium-browser', 'google-chrome'],
-    variable: 'SITESHIFT_CHROMIUM',
-    packages: ['chromium'],
-    say,
-  });
+export const obtainChromium = (say: Say): Promise<string> => findOrInstall({ ...chromiumPrograms, say });
 
 /** No sandbox, because containers run as root; everything that would call home is off. */
 const ARGUMENTS = [

@@ -7,24 +7,26 @@ import { runCommand } from './run-command.ts';
 
 const POLICY = '/usr/sbin/policy-rc.d';
 
+/** A program that Debian has as a package. */
+export interface DebianProgram {
+  readonly program: readonly string[];
+  /** Names it where it lies elsewhere. */
+  readonly variable: string;
+  readonly packages: readonly string[];
+}
+
 /**
  * The program; when it is missing, its Debian packages are installed first. Only root on a Debian-like system can do
  * that: everyone else gets one line that says what to install.
  */
-export async function findOrInstall(options: {
-  readonly program: readonly string[];
-  readonly variable?: string;
-  readonly packages: readonly string[];
-  readonly say: Say;
-}): Promise<string> {
+export async function findOrInstall(options: DebianProgram & { readonly say: Say }): Promise<string> {
   const found = findProgram(options.program, options.variable);
   if (found !== undefined) return found;
   const packages = options.packages.join(' ');
   const name = options.program[0] ?? packages;
-  const alternative = options.variable === undefined ? '' : ` or set ${options.variable}`;
-  if (process.getuid?.() !== 0 || !canInstall()) {
+  if (!canInstallPackages()) {
     throw new Error(
-      `${name} is missing: install it (Debian, Ubuntu: apt-get install ${packages})${alternative}`,
+      `${name} is missing: install it (Debian, Ubuntu: apt-get install ${packages}) or set ${options.variable}`,
     );
   }
   await installPackages(options.packages, options.say);
@@ -34,7 +36,8 @@ export async function findOrInstall(options: {
   return installed;
 }
 
-const canInstall = () => findProgram(['apt-get']) !== undefined;
+export const canInstallPackages = (): boolean =>
+  process.getuid?.() === 0 && findProgram(['apt-get']) !== undefined;
 
 async function installPackages(packages: readonly string[], say: Say): Promise<void> {
   const held = await lock(join(cacheFolder(), 'apt.lock'), (holder) =>

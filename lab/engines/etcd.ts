@@ -15,9 +15,11 @@ const etcdBuild: GoBuild = {
   typically: 'about 40 seconds',
 };
 
+export const ETCD_VARIABLE = 'SITESHIFT_ETCD';
+
 /** SITESHIFT_ETCD, the PATH, the cache, or built from the Go module. */
 export async function obtainEtcd(say: Say): Promise<string> {
-  return findProgram(['etcd'], 'SITESHIFT_ETCD') ?? join(await buildGoPrograms(etcdBuild, say), 'etcd');
+  return findProgram(['etcd'], ETCD_VARIABLE) ?? join(await buildGoPrograms(etcdBuild, say), 'etcd');
 }
 
 /** A cluster of one member, with real durability (fsync stays on). */

@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 
 /** The program named by the environment variable or found on the PATH. A variable that names nothing is an error. */
 export function findProgram(names: readonly string[], variable?: string): string | undefined {
@@ -16,6 +16,7 @@ export function namedProgram(variable: string): string | undefined {
 
 /** Servers live in sbin folders, which an ordinary user's PATH often lacks. */
 function onPath(name: string): string | undefined {
+  if (isAbsolute(name)) return isProgram(name) ? name : undefined;
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
   return folders.map((folder) => join(folder, name)).find(isProgram);
 }

@@ -2,12 +2,17 @@ import { connect } from 'node:net';
 import { checkListening } from '../process/check-listening.ts';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
 import type { Say } from './cache.ts';
-import { findOrInstall } from './debian.ts';
+import { findOrInstall, type DebianProgram } from './debian.ts';
 import { runCommand } from './run-command.ts';
 
+export const haproxyPrograms: DebianProgram = {
+  program: ['haproxy'],
+  variable: 'SITESHIFT_HAPROXY',
+  packages: ['haproxy'],
+};
+
 /** SITESHIFT_HAPROXY, the PATH, or the Debian package. */
-export const obtainHaproxy = (say: Say): Promise<string> =>
-  findOrInstall({ program: ['haproxy'], variable: 'SITESHIFT_HAPROXY', packages: ['haproxy'], say });
+export const obtainHaproxy = (say: Say): Promise<string> => findOrInstall({ ...haproxyPrograms, say });
 
 /**
  * Starts HAProxy as master and workers, so that it can be reloaded and every worker, old ones included, can be asked

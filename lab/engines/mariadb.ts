@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Supervisor } from '../process/supervise.ts';
 import { cached, type Say } from './cache.ts';
 import { ensureDataFolder } from './data-folder.ts';
-import { findOrInstall } from './debian.ts';
+import { findOrInstall, type DebianProgram } from './debian.ts';
 import {
   checkAnswers,
   databaseServer,
@@ -23,15 +23,15 @@ export interface MariadbProgram {
   readonly template: string;
 }
 
+export const mariadbPrograms: DebianProgram = {
+  program: ['mariadbd'],
+  variable: 'SITESHIFT_MARIADBD',
+  packages: ['mariadb-server'],
+};
+
 /** SITESHIFT_MARIADBD, the PATH, or the Debian package; then an initialised data folder in the cache. */
 export async function obtainMariadb(say: Say): Promise<MariadbProgram> {
-  const packages = ['mariadb-server'];
-  const command = await findOrInstall({
-    program: ['mariadbd'],
-    variable: 'SITESHIFT_MARIADBD',
-    packages,
-    say,
-  });
+  const command = await findOrInstall({ ...mariadbPrograms, say });
   const version = await versionOf(command);
   const folder = await cached({
     name: `mariadb-data-${version}`,

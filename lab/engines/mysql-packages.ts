@@ -44,12 +44,15 @@ export const UNPACKED_PREFIX = 'mysql-server-';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const TRIPLET = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
 
+export const canUnpackMysql = (): boolean =>
+  findProgram(['apt-get']) !== undefined && findProgram(['dpkg']) !== undefined && existsSync(KEYRING);
+
 /**
  * Debian's stable releases carry MariaDB only. The packages come from unstable, through the mirror that this machine
  * uses already, are unpacked beside the system and run with their own loader; nothing is installed.
  */
 export async function unpackMysql(say: Say): Promise<string> {
-  if (findProgram(['apt-get']) === undefined || findProgram(['dpkg']) === undefined || !existsSync(KEYRING)) {
+  if (!canUnpackMysql()) {
     throw new Error(
       'MySQL is missing: install MySQL 8.4 or newer and put mysqld on the PATH, or set SITESHIFT_MYSQLD',
     );

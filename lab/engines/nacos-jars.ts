@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, type Say } from './cache.ts';
-import { findOrInstall } from './debian.ts';
+import { findOrInstall, type DebianProgram } from './debian.ts';
 import { runCommand } from './run-command.ts';
 
 const VERSION = '3.1.0';
@@ -12,12 +12,14 @@ const LAUNCHER = 'src/main/java/siteshift/lab/NacosLauncher.java';
 /** The cache's folder with the server's `jars`, built from Maven artifacts when it is missing. */
 export const buildNacosJars = (say: Say): Promise<string> =>
   cached({
-    name: `nacos-${VERSION}-${sourcesDigest()}`,
+    name: nacosFolderName(),
     doing: `building Nacos ${VERSION} from Maven artifacts`,
     typically: 'about a minute',
     say,
     build: (work) => build(work, say),
   });
+
+export const nacosFolderName = (): string => `nacos-${VERSION}-${sourcesDigest()}`;
 
 /** Changed sources must not find the jars of the old ones. */
 const sourcesDigest = () =>
@@ -27,9 +29,14 @@ const sourcesDigest = () =>
     .digest('hex')
     .slice(0, 8);
 
+export const mavenPrograms: DebianProgram = {
+  program: ['mvn'],
+  variable: 'SITESHIFT_MAVEN',
+  packages: ['maven', 'default-jdk-headless'],
+};
+
 async function build(folder: string, say: Say): Promise<void> {
-  const packages = ['maven', 'default-jdk-headless'];
-  const maven = await findOrInstall({ program: ['mvn'], variable: 'SITESHIFT_MAVEN', packages, say });
+  const maven = await findOrInstall({ ...mavenPrograms, say });
   const project = join(folder, 'project');
   cpSync(SOURCES, project, { recursive: true });
   const goals = [

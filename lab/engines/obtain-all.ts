@@ -5,7 +5,10 @@ import { obtainHaproxy } from './haproxy.ts';
 import { obtainMariadb } from './mariadb.ts';
 import { obtainMysql } from './mysql.ts';
 import { obtainNacos } from './nacos.ts';
+import { checkPrerequisites } from './prerequisites.ts';
 import { obtainTemporal } from './temporal.ts';
+
+checkPrerequisites({ nacos: true, tests: true });
 
 /**
  * Finds, fetches or builds every engine that the tests need. `npm test` does it before them, so that no test's time

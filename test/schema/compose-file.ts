@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { goPrograms } from '../../lab/engines/build-go-programs.ts';
 import { findProgram } from '../../lab/engines/find-program.ts';
 import { runCommand } from '../../lab/engines/run-command.ts';
 import { repositoryFile } from '../../lab/sites/start-worker.ts';
@@ -41,7 +42,7 @@ const specification = 'github.com/compose-spec/compose-go/v2@v2.16.2';
 
 /** The Compose specification's own JSON Schema, out of the Go module of its reference implementation. */
 export async function composeSchema(): Promise<object> {
-  const go = findProgram(['go']) ?? findProgram(['/usr/local/go/bin/go']);
+  const go = findProgram(goPrograms);
   if (go === undefined) throw new Error('Go 1.26 or newer is missing; it fetches the Compose schema');
   const env = { GOWORK: 'off', GOFLAGS: '-mod=mod' };
   const answer = await runCommand(go, ['mod', 'download', '-json', specification], { cwd: tmpdir(), env });
