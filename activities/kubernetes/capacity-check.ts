@@ -29,23 +29,14 @@ export function nodeShortages(
   return shortages(sum(manifests.map(demandOf)), offeredBy(Object.values(pools)), where);
 }
 
-/**
- * What the manifests ask for beyond what the namespaces' quotas still give, named by quota and resource.
- * @param brought objects that will come before the manifests, e.g. out of a backup: their quotas count, too
- */
+/** What the manifests ask for beyond what the namespaces' quotas still give, named by quota and resource. */
 export async function quotaShortages(
   client: KubernetesClient,
   manifests: readonly KubernetesObject[],
-  brought: readonly KubernetesObject[] = [],
 ): Promise<readonly string[]> {
   const running = manifests.filter((object) => demandOf(object).pods > 0);
   if (running.length === 0) return [];
-  const present = await listObjects(client, QUOTAS);
-  const known = new Set(present.map(keyOf));
-  const coming = brought
-    .filter((object) => object.kind === QUOTAS.kind && !known.has(keyOf(object)))
-    .map((object) => ({ ...object, status: {} })); // what was in use elsewhere
-  const quotas = [...present, ...coming];
+  const quotas = await listObjects(client, QUOTAS);
   const limited = new Set(quotas.map(({ metadata }) => metadata.namespace));
   const asking = running.filter(({ metadata }) => limited.has(metadata.namespace));
   const demands = await demandsBeyond(client, asking);
