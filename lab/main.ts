@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { faultSocket, listenForFaults } from './fault-commands.ts';
 import { bringIntoProduction, type SiteClusters } from './kubernetes/site-clusters.ts';
 import { repositoryFile } from './sites/start-worker.ts';
+import { startLink } from './start-link.ts';
 import { tellErrors } from './tell-errors.ts';
 import { startTwoSiteLab } from './two-site-lab.ts';
 
@@ -39,8 +40,8 @@ if (values.help) {
   const variables = Object.entries(lab.environment).filter(([name]) => name !== 'SITESHIFT_WORKFLOW_BUNDLE');
   console.log(`
 Temporal UI       ${lab.uiUrl}
-start a runbook   ${lab.uiUrl}/namespaces/default/workflows/start-workflow?taskQueue=siteshift&workflowType=runRunbook
-                  input: {"runbook": "site-failover", "from": "east", "to": "west"}   (a precheck: it changes nothing)
+start a runbook   ${await startLink(lab)}
+                  (give it any Workflow ID; as it stands it is a precheck, which changes nothing: "mode": "real" moves the site)
 gateways          ${lab.gateways.map(({ endpoint }) => endpoint).join('  ')}
 inventory         ${lab.environment['SITESHIFT_INVENTORY'] ?? ''}
 logs              ${join(lab.folder, 'state', 'logs')}

@@ -7,6 +7,8 @@ export interface TemporalPage {
   readonly outside: ReadonlySet<string>;
   /** Opens the start link, fills the form in and starts the run. */
   start(workflowId: string, input: object): Promise<void>;
+  /** Opens a link to a form that is filled in but for the id, gives that, and starts the run. @returns its input */
+  startByLink(link: string, workflowId: string): Promise<unknown>;
   /** Opens a run's page, which starts at its timeline; waits until there is such a run. */
   open(workflowId: string): Promise<void>;
   /** Waits until the run's page says so, e.g. Running or Completed. */
@@ -36,13 +38,16 @@ export async function openTemporalPage(uiUrl: string): Promise<TemporalPage> {
     outside,
     start: async (workflowId, input) => {
       await page.goto(`${uiUrl}${startPath}`);
-      await page.getByText('Task Queue is Active').waitFor();
-      await page.getByTestId('workflowId').fill(workflowId);
       await fillEditor(page, page.locator('body'), input);
-      const started = page.waitForResponse((response) => response.request().method() === 'POST');
-      await page.getByTestId('start-workflow-button').filter({ visible: true }).first().click();
-      const answer = await started;
-      if (!answer.ok()) throw new Error(`starting ${workflowId}: expected 200, saw ${answer.status()}`);
+      await submitStart(page, workflowId);
+    },
+    startByLink: async (link, workflowId) => {
+      await page.goto(link);
+      const editor = editorIn(page.locator('body'));
+      await editor.getByText('runbook').first().waitFor();
+      const input = JSON.parse(await editor.innerText()) as unknown;
+      await submitStart(page, workflowId);
+      return input;
     },
     open: (workflowId) =>
       openRun(page, `${uiUrl}/namespaces/default/workflows/${encodeURIComponent(workflowId)}`),
@@ -93,15 +98,16 @@ async function openPage(browser: Browser): Promise<{ page: Page; outside: Readon
 /** The page of a run that is only about to start stays empty; a person would load it again. */
 async function openRun(page: Page, url: string): Promise<void> {
   await page.goto(url);
-  await waitWhile(page.getByTestId('timeline-tab'), () => page.goto(url));
+  // Each time it has longer: on a busy machine a page that is loaded anew every few seconds never comes to its end.
+  await waitWhile(page.getByTestId('timeline-tab'), () => page.goto(url), 2);
 }
 
-/** Waits for it, and does `again` every few seconds meanwhile. */
-async function waitWhile(locator: Locator, again: () => Promise<unknown>): Promise<void> {
+/** Waits for it, and does `again` every few seconds meanwhile, or each time after so many times as long. */
+async function waitWhile(locator: Locator, again: () => Promise<unknown>, growth = 1): Promise<void> {
   const deadline = Date.now() + patienceMs;
-  for (;;) {
+  for (let timeout = 5_000; ; timeout *= growth) {
     try {
-      await locator.waitFor({ timeout: 5_000 });
+      await locator.waitFor({ timeout });
       return;
     } catch (error) {
       if (Date.now() > deadline) throw error;
@@ -110,9 +116,21 @@ async function waitWhile(locator: Locator, again: () => Promise<unknown>): Promi
   }
 }
 
+async function submitStart(page: Page, workflowId: string): Promise<void> {
+  await page.getByText('Task Queue is Active').waitFor();
+  await page.getByTestId('workflowId').fill(workflowId);
+  const started = page.waitForResponse((response) => response.request().method() === 'POST');
+  await page.getByTestId('start-workflow-button').filter({ visible: true }).first().click();
+  const answer = await started;
+  if (!answer.ok()) throw new Error(`starting ${workflowId}: expected 200, saw ${answer.status()}`);
+}
+
+const editorIn = (within: Locator): Locator =>
+  within.locator('.cm-content[contenteditable=true]').filter({ visible: true }).first();
+
 /** The editor lays the JSON out when it loses the focus, and the button moves: so it must lose it before the click. */
 async function fillEditor(page: Page, within: Locator, value: object): Promise<void> {
-  const editor = within.locator('.cm-content[contenteditable=true]').filter({ visible: true }).first();
+  const editor = editorIn(within);
   await editor.click();
   await page.keyboard.press('ControlOrMeta+A');
   await page.keyboard.insertText(JSON.stringify(value));

@@ -7,6 +7,7 @@ import type { RunRecord } from '../../domain/run.ts';
 import { brokenPromises, type DemoSummary } from '../../lab/demo/summary.ts';
 import { runCommand } from '../../lab/engines/run-command.ts';
 import { repositoryFile } from '../../lab/sites/start-worker.ts';
+import { startLink } from '../../lab/start-link.ts';
 import { startTwoSiteLab, type TwoSiteLab } from '../../lab/two-site-lab.ts';
 import type { RunResult } from '../../workflows/messages.ts';
 import { planRun } from './ask-temporal.ts';
@@ -90,8 +91,9 @@ async function keepPicture(name: string, part: 'timeline' | 'details'): Promise<
   writeFileSync(join(target, `${name}.png`), image);
 }
 
-test('a precheck is started from the form, completes, and its timeline reads like sentences', async () => {
-  await ui.start('precheck-from-the-ui', { runbook: 'site-failover', from: 'east', to: 'west' });
+test('a precheck is started by the link that the lab prints, completes, and its timeline reads like sentences', async () => {
+  const input = await ui.startByLink(await startLink(lab), 'precheck-from-the-ui');
+  expect(input).toEqual({ runbook: 'site-failover', from: 'east', to: 'west', mode: 'precheck' });
   await ui.open('precheck-from-the-ui');
   await ui.hasStatus('Completed');
   await ui.timelineHas(
