@@ -203,22 +203,20 @@ async function historyJson(client: Client, id: string, runId?: string): Promise<
 }
 
 async function listRunning(client: Client): Promise<readonly RunListEntry[]> {
-  const entries: (RunListEntry & { readonly type: string })[] = [];
+  const entries: RunListEntry[] = [];
+  const started = new Set<string>();
   const query = `WorkflowType IN ('runRunbook', 'executePlan') AND ExecutionStatus = 'Running'`;
   for await (const run of client.workflow.list({ query })) {
     const { operation } = (run.memo ?? {}) as Partial<HolderMemo>;
+    if (run.type === 'runRunbook') started.add(run.workflowId);
     entries.push({
-      type: run.type,
       id: run.workflowId,
       status: run.status.name,
       startedAt: run.startTime.toISOString(),
       ...(operation === undefined ? {} : { planOf: operation }),
     });
   }
-  const started = new Set(entries.filter(({ type }) => type === 'runRunbook').map(({ id }) => id));
-  return entries
-    .filter(({ planOf }) => planOf === undefined || !started.has(planOf))
-    .map(({ type: _, ...entry }) => entry);
+  return entries.filter(({ planOf }) => planOf === undefined || !started.has(planOf));
 }
 
 async function listPollers(client: Client, namespace: string, taskQueue: string): Promise<readonly string[]> {
