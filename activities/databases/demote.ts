@@ -44,11 +44,9 @@ async function demote(promotion: Promotion, name: string, promoted: string): Pro
   const facts = observed.nodes.filter(isReached).find((node) => node.name === name);
   const follows =
     facts !== undefined && sourceOf(facts, observed.nodes, input.parameters.cluster.nodes) === promoted;
-  await at(promotion, 'demote', async () => {
-    await driver.stopReplication(old);
-    if (!follows) await driver.demoteTo(old, sourceAt(promotion, promoted));
-    await driver.startReplication(old);
-  });
+  await at(promotion, 'stop-demoted', () => driver.stopReplication(old));
+  if (!follows) await at(promotion, 'demote', () => driver.demoteTo(old, sourceAt(promotion, promoted)));
+  await at(promotion, 'start-demoted', () => driver.startReplication(old));
   await at(promotion, 'await-demoted', () => awaitDemoted(promotion, name, promoted));
 }
 

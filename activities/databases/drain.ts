@@ -1,4 +1,4 @@
-import { pollUntil, sessionTo, sourceAt, type Promotion } from './promotion.ts';
+import { at, pollUntil, sessionTo, sourceAt, type Promotion } from './promotion.ts';
 import type { Received } from './received.ts';
 
 /** Who shall be promoted, and how it comes to hold what it must. */
@@ -24,9 +24,9 @@ export async function drain(
   if (why !== undefined) return { node: holder, why };
   if (chosen.catchUpFrom === undefined) return undefined;
   const follower = sessionTo(promotion, chosen.name);
-  await driver.stopReplication(follower);
-  await driver.pointTo(follower, sourceAt(promotion, holder));
-  await driver.startReplication(follower);
+  await at(promotion, 'stop-follower', () => driver.stopReplication(follower));
+  await at(promotion, 'point-follower', () => driver.pointTo(follower, sourceAt(promotion, holder)));
+  await at(promotion, 'start-follower', () => driver.startReplication(follower));
   const late = await applyAll(promotion, chosen.name, received.union);
   return late === undefined ? undefined : { node: chosen.name, why: late };
 }

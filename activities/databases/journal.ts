@@ -10,8 +10,11 @@ const DUPLICATE_COLUMN = 1060;
 const COLUMNS = 'epoch, phase, operation, primary_node, identity, previous_node, position, durability, at';
 
 /** Replicated like any table, so that every server that followed knows of it. */
-export async function createJournal(connection: DatabaseConnection, schema: string): Promise<void> {
+export async function createSchema(connection: DatabaseConnection, schema: string): Promise<void> {
   await connection.query('CREATE DATABASE IF NOT EXISTS ??', [schema], JOURNAL_TIMEOUT_MS);
+}
+
+export async function createTable(connection: DatabaseConnection, schema: string): Promise<void> {
   await connection.query(
     `CREATE TABLE IF NOT EXISTS ??.promotions (
        epoch BIGINT UNSIGNED NOT NULL, phase VARCHAR(10) NOT NULL, operation VARCHAR(255) NOT NULL,

@@ -1,7 +1,8 @@
 import { chooseCandidate } from '../../domain/promotion/candidates.ts';
 import { isReplica, type Position } from '../../domain/promotion/facts.ts';
 import { StepRefused } from '../define-step.ts';
-import { createJournal, journalExists, writeJournal } from './journal.ts';
+import type { DatabaseConnection } from './connection.ts';
+import { createSchema, createTable, journalExists, writeJournal } from './journal.ts';
 import { at, found, pollUntil, sessionTo, type Promotion } from './promotion.ts';
 
 /** The old primary after the freeze: it accepts nothing more, and this is its last position. */
@@ -15,6 +16,19 @@ export interface FrozenPrimary {
   readonly cleared: Promise<number>;
 }
 
+/** @param creating called right before the first statement, where the journal has to be made */
+export async function ensureJournal(
+  promotion: Promotion,
+  connection: DatabaseConnection,
+  creating: () => void = () => undefined,
+): Promise<void> {
+  const { journalSchema } = promotion.sessions.cluster;
+  if (await journalExists(connection, journalSchema)) return;
+  creating();
+  await at(promotion, 'create-schema', () => createSchema(connection, journalSchema));
+  await at(promotion, 'create-table', () => createTable(connection, journalSchema));
+}
+
 /** Puts the intention on record, in the target and its replicas, while it can still be written. */
 export async function writeIntent(promotion: Promotion, candidate: string): Promise<void> {
   const { input, sessions, observed, tools } = promotion;
@@ -22,9 +36,7 @@ export async function writeIntent(promotion: Promotion, candidate: string): Prom
   const primary = sessionTo(promotion, name);
   const { journalSchema, durability } = sessions.cluster;
   const facts = observed.nodes.find((node) => node.name === name);
-  await at(promotion, 'create-journal', async () => {
-    if (!(await journalExists(primary, journalSchema))) await createJournal(primary, journalSchema);
-  });
+  await ensureJournal(promotion, primary);
   const holder = await at(promotion, 'write-intent', () =>
     writeJournal(primary, journalSchema, {
       epoch: input.operation.epoch,

@@ -32,14 +32,13 @@ export async function captureAndRevoke(promotion: Promotion): Promise<Received> 
     each((name) => driver.captureReceived(sessionTo(promotion, name), note)),
   );
   const obstacles = new Map<string, string>();
-  await at(promotion, 'revoke', () =>
+  await at(promotion, 'resume-appliers', () =>
     each(async (name) => {
-      const connection = sessionTo(promotion, name);
-      if (!(await driver.resumeApplier(connection, note)))
+      if (!(await driver.resumeApplier(sessionTo(promotion, name), note)))
         obstacles.set(name, 'its applier stopped by an error');
-      await driver.revoke(connection);
     }),
   );
+  await at(promotion, 'revoke', () => each((name) => driver.revoke(sessionTo(promotion, name))));
   const after = await each(async (name) => ({
     received: await driver.captureReceived(sessionTo(promotion, name), note),
     own: await errantOf(promotion, name),

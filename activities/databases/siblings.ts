@@ -28,10 +28,9 @@ export function bringSiblings(promotion: Promotion, candidate: string, ready: Pr
     const connection = sessionTo(promotion, name);
     const isAcker = nodeNamed(observed.nodes, name)?.server.semiSync.replicaEnabled === true;
     await at(promotion, 'stop-siblings', () => driver.stopReplication(connection));
-    await at(promotion, 'point-siblings', async () => {
-      if (cluster.durability === 'semisync' && !isAcker) await driver.relieveSemiSync(connection);
-      await driver.pointTo(connection, source);
-    });
+    if (cluster.durability === 'semisync' && !isAcker)
+      await at(promotion, 'relieve-siblings', () => driver.relieveSemiSync(connection));
+    await at(promotion, 'point-siblings', () => driver.pointTo(connection, source));
     await ready;
     await at(promotion, 'start-siblings', () => driver.startReplication(connection));
     pending.delete(name);

@@ -5,8 +5,8 @@ import { acknowledgesAlone } from '../../domain/promotion/left-to-do.ts';
 import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { StepRefused } from '../define-step.ts';
 import type { DatabaseConnection } from './connection.ts';
-import { createJournal, journalExists, writeJournal } from './journal.ts';
-import type { FrozenPrimary } from './planned.ts';
+import { writeJournal } from './journal.ts';
+import { ensureJournal, type FrozenPrimary } from './planned.ts';
 import { at, found, pollUntil, sessionTo, type Promotion } from './promotion.ts';
 import { bringSiblings, type Siblings } from './siblings.ts';
 
@@ -89,7 +89,7 @@ async function awaitAckers(
         ],
         promotion.evidence,
       );
-    if (isExpected) await driver.relieveSemiSync(candidate);
+    if (isExpected) await at(promotion, 'stand-alone', () => driver.relieveSemiSync(candidate));
     found(promotion, 'opened without acknowledgers', acceptAlone, candidate.node);
     promotion.leftToDo.push(acknowledgesAlone(candidate.node));
     return 'alone';
@@ -147,13 +147,11 @@ async function openCandidate(
   options: TakeOver & { readonly durability: OpenedDurability },
 ): Promise<void> {
   const { sessions, tools } = promotion;
-  const { driver, cluster } = sessions;
+  const { driver } = sessions;
   await at(promotion, 'admit-journal', () => driver.admitOrchestrator(candidate));
+  // Making the journal writes to the binary log, too.
+  if (!options.journaled) await ensureJournal(promotion, candidate, options.committing);
   await at(promotion, 'write-journal', async () => {
-    if (!options.journaled && !(await journalExists(candidate, cluster.journalSchema))) {
-      options.committing(); // creating the table writes to the binary log, too
-      await createJournal(candidate, cluster.journalSchema);
-    }
     options.committing();
     found(promotion, promotionPosition, options.position, options.candidate);
     await recordOpening(promotion, candidate, { ...options, frozenSince: options.frozen?.since ?? null });
@@ -211,8 +209,8 @@ export async function finishOpening(promotion: Promotion, opened: JournalRow): P
   Object.assign(promotion.durationsMs, findings?.durationsMs);
   if (closed) {
     // It may have been restarted in between: then it has forgotten its role, and its replicas must be counted again.
-    await driver.stopReplication(connection);
-    await driver.dropReplication(connection);
+    await at(promotion, 'detach-candidate', () => driver.stopReplication(connection));
+    await dropSource(promotion, connection);
     await armSemiSync(promotion, connection);
   }
   const siblings = bringSiblings(promotion, opened.primary, Promise.resolve());

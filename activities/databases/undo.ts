@@ -3,7 +3,7 @@ import { interruptedFreeze, mayBeOpen, whyMayBeOpen } from '../../domain/promoti
 import { ownRow } from '../../domain/promotion/observed-promotion.ts';
 import { StepFailed, StepRefused, type Applied } from '../define-step.ts';
 import { writeJournal } from './journal.ts';
-import { sessionTo, type Promotion } from './promotion.ts';
+import { at, sessionTo, type Promotion } from './promotion.ts';
 import { restoreOldPrimary } from './restore.ts';
 
 /** Gives the old primary back, as long as nobody has been opened; and stops late attempts of the same operation. */
@@ -36,12 +36,14 @@ export async function undoPromotion(promotion: Promotion): Promise<Applied & { r
   const problems = await restoreOldPrimary(promotion);
   if (problems.length > 0) throw new StepFailed(problems.join('; '), { primary, problems: [...problems] });
   // A late attempt of this operation, still on its way, finds this and stops.
-  await writeJournal(old, sessions.cluster.journalSchema, {
-    ...intended,
-    phase: 'undone',
-    epoch: operation.epoch,
-    operation: operation.id,
-    at: tools.now(),
-  });
+  await at(promotion, 'write-undone', () =>
+    writeJournal(old, sessions.cluster.journalSchema, {
+      ...intended,
+      phase: 'undone',
+      epoch: operation.epoch,
+      operation: operation.id,
+      at: tools.now(),
+    }),
+  );
   return { summary: `${database}: ${primary} accepts writes as before`, evidence: promotion.evidence };
 }

@@ -135,6 +135,6 @@ export async function receiveAgain(promotion: Promotion): Promise<void> {
     const [channel] = (await driver.observe(connection)).channels;
     // With a stopped applier a start could destroy what MariaDB still has in its relay log.
     if (channel?.receiver === 'off' && channel.applier === 'on' && channel.usesGtid)
-      await driver.startReplication(connection);
+      await at(promotion, 'receive-again', () => driver.startReplication(connection));
   }
 }

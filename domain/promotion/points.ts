@@ -1,6 +1,7 @@
 /**
- * The places inside promoteDatabase where a test may end the process: before and after every statement (or group of
- * statements that goes to several servers at once). Production passes them without a pause. The names are stable.
+ * The places inside promoteDatabase where a test may end the process: before and after every statement that changes a
+ * server, and every wait. A statement that goes to several servers at once has one pair of points, and so has a method of
+ * a driver that needs several statements for one change. Production passes them without a pause. The names are stable.
  */
 const around = (names: readonly string[]): readonly string[] =>
   names.flatMap((name) => [`before-${name}`, `after-${name}`]);
@@ -20,12 +21,11 @@ const takeOver = [
   'finish-siblings',
 ] as const;
 
-const demotion = ['relieve-semi-sync', 'demote', 'await-demoted'] as const;
+const demotion = ['relieve-semi-sync', 'stop-demoted', 'demote', 'start-demoted', 'await-demoted'] as const;
 
 /** A planned promotion; also a forced one whose old primary answers. */
 export const plannedPoints = around([
   'lock',
-  'create-journal',
   'write-intent',
   'pre-sync',
   'rotate-binlog',
@@ -41,11 +41,38 @@ export const plannedPoints = around([
 export const unplannedPoints = around([
   'lock',
   'capture',
+  'resume-appliers',
   'revoke',
   'drain',
   'elect',
   'prove-fence',
   ...takeOver,
 ]);
+
+/** The first promotion of a cluster, before its intention is written, or the opening in an emergency. */
+export const firstPoints = around(['create-schema', 'create-table']);
+
+/** An emergency whose candidate first has to catch up from another survivor. */
+export const followerPoints = around(['stop-follower', 'point-follower', 'start-follower']);
+
+/** An opening on record whose operation ended before it had opened anybody: what its end needs besides. */
+export const finishPoints = around(['detach-candidate', 'drop-source', 'arm-semi-sync', 'open']);
+
+/** Giving the frozen primary back: by an undo, after a failure, or before an operation that comes later begins anew. */
+export const giveBackPoints = around([
+  'close-standbys',
+  'relieve-returning',
+  'stop-returning',
+  'point-returning',
+  'start-returning',
+  'unfreeze',
+  'await-returning',
+]);
+
+/** The undo writes down that it was one. */
+export const undoPoints = [...giveBackPoints, ...around(['write-undone'])];
+
+/** One repeatable statement each, where somebody had changed a standby's role, accepted to stand alone, or refused. */
+export const rarePoints = around(['relieve-siblings', 'stand-alone', 'receive-again']);
 
 export const pointName = (point: string): string => `promoteDatabase:${point}`;

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectTo } from '../../activities/databases/connection.ts';
-import { createJournal, writeJournal } from '../../activities/databases/journal.ts';
+import { createSchema, createTable, writeJournal } from '../../activities/databases/journal.ts';
 import { runStep } from '../../activities/define-step.ts';
 import type { PushInput } from '../../activities/observe-push.ts';
 import { pushDatasource } from '../../activities/push-datasource.ts';
@@ -144,7 +144,8 @@ async function journal(
   const { cluster } = parametersFor({ nodes: servers, centers: {}, publishTo: [] });
   const connection = await connectTo(node, cluster, stepTools());
   try {
-    await createJournal(connection, 'siteshift');
+    await createSchema(connection, 'siteshift');
+    await createTable(connection, 'siteshift');
     const row = {
       epoch,
       operation,
