@@ -7,17 +7,20 @@ import type {
   ApplyManifestsParameters,
   CaptureManifestsParameters,
   RestoreBackupParameters,
+  ScaleOutNodesParameters,
+  ShiftMeshParameters,
 } from '../../domain/kubernetes/parameters.ts';
 import { kubernetesSchema, type KubernetesInventory } from '../../domain/schema/kubernetes.ts';
 import type { Operation } from '../../domain/operation.ts';
 import type { StepInput, StepOutcome } from '../../domain/step.ts';
 import { applyAll } from '../../lab/kubernetes/apply-all.ts';
 import { takeBackup } from '../../lab/kubernetes/backup.ts';
-import type { Cluster } from '../../lab/kubernetes/cluster.ts';
+import { WORKERS, type Cluster } from '../../lab/kubernetes/cluster.ts';
 import { kubernetesSection } from '../../lab/kubernetes/inventory-section.ts';
 import { startOneSite } from '../../lab/kubernetes/kubernetes-lab.ts';
 import type { KubernetesObject } from '../../lab/kubernetes/kubernetes-object.ts';
 import { builderFor, TIER_LABEL } from '../../lab/kubernetes/object-builder.ts';
+import { PUBLIC_GATEWAY } from '../../lab/kubernetes/service-objects.ts';
 import type { ObjectStore } from '../../lab/kubernetes/object-store.ts';
 import { waitForServices } from '../../lab/kubernetes/platform.ts';
 import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
@@ -43,6 +46,8 @@ export interface KillLab {
     readonly restore: RestoreBackupParameters;
     readonly apply: ApplyManifestsParameters;
     readonly capture: CaptureManifestsParameters;
+    readonly scale: ScaleOutNodesParameters;
+    readonly mesh: ShiftMeshParameters;
   };
   /** Removes the objects of a tier from the cluster. */
   remove(tier: 'platform' | 'service'): Promise<void>;
@@ -58,6 +63,11 @@ export type VictimName = (typeof VICTIMS)[number];
 
 const ROLES = 120;
 const PLAIN = 60;
+/** Of the pool, to begin with. */
+export const NODES = 1;
+const hosts = {
+  'cart.shop.example': { namespace: NAMESPACE, service: 'cart', gateways: [PUBLIC_GATEWAY] },
+};
 /** More than one chunk of writes, so that there is a middle. */
 const MAPS = 240;
 
@@ -104,7 +114,7 @@ export async function openKillLab(): Promise<KillLab> {
     supervisor,
     ports,
     name: 'west',
-    nodes: 1,
+    nodes: NODES,
     say,
   });
   const platform = platformObjects();
@@ -114,7 +124,10 @@ export async function openKillLab(): Promise<KillLab> {
   await applyAll(cluster.api, [...platform, ...services], 'lab');
   await waitForServices(cluster, services, 60_000);
   const inventory = kubernetesSchema.parse(
-    kubernetesSection({ east: cluster, west: cluster, store }, { folder: `${folder}/secrets`, nodes: 1 }),
+    kubernetesSection(
+      { east: cluster, west: cluster, store },
+      { folder: `${folder}/secrets`, nodes: NODES, hosts },
+    ),
   );
   const parameters = parametersFrom(inventory);
   await runStep(captureManifests, stepInput(parameters.capture, { operation: operation(0) }), stepTools());
@@ -157,6 +170,10 @@ function parametersFrom(inventory: KubernetesInventory): KillLab['parameters'] {
   const { backups } = inventory.backupLocations;
   const { manifests } = inventory.manifestStores;
   const { services } = inventory;
+  const [mesh] = Object.values(inventory.meshHosts);
+  const pool = west?.nodePools[WORKERS];
+  if (mesh === undefined || pool === undefined)
+    throw new Error('the section of the lab lacks a host or a pool');
   if (west === undefined || backups === undefined || manifests === undefined || services === undefined)
     throw new Error('the section of the lab lacks a part');
   const target = { clusterName: 'west', cluster: west };
@@ -182,6 +199,8 @@ function parametersFrom(inventory: KubernetesInventory): KillLab['parameters'] {
       without: [],
     },
     capture: { ...target, ...store, domain: 'shop', services },
+    scale: { ...target, poolName: WORKERS, pool: { ...pool, nodes: NODES + 2 }, store: manifests },
+    mesh: { ...target, host: 'cart.shop.example', mesh },
   };
 }
 

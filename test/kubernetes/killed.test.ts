@@ -11,7 +11,9 @@ import type { StepInput, StepOutcome } from '../../domain/step.ts';
 import type { KubernetesObject } from '../../lab/kubernetes/kubernetes-object.ts';
 import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
 import { runStepProcess } from './apply-scene.ts';
+import { killAt } from './kill-at.ts';
 import { NAMESPACE, openKillLab, untilOutcome, type KillLab, type VictimName } from './kill-lab.ts';
+import { killingWhatCanBeUndone } from './killed-undoable.ts';
 import { operation, stepInput } from './step-tools.ts';
 import { patiently, watchRestores } from './watch-restores.ts';
 
@@ -38,27 +40,9 @@ const versionsOf = (objects: ReadonlyMap<string, KubernetesObject>) =>
 const only = (wanted: ReadonlyMap<string, unknown>, all: ReadonlyMap<string, unknown>) =>
   new Map([...wanted.keys()].map((key) => [key, all.get(key)]));
 
-/** Kills somebody once at each of the points, and looks at the cluster just before. */
-function killAt(
-  name: VictimName,
-  points: readonly string[],
-  look: () => Promise<unknown> = async () => undefined,
-) {
-  const left = new Set(points);
-  const killed: string[] = [];
-  return {
-    killed,
-    reached: async (point: string) => {
-      if (!left.has(point) || (point === 'restoreBackup:running' && !(await isRestoring()))) return;
-      left.delete(point);
-      killed.push(point);
-      await look();
-      const victim = lab.victim(name);
-      victim.kill();
-      await victim.gone();
-    },
-  };
-}
+/** While Velero is at it: a step looks long before and after, too. */
+const isDue = async (point: string): Promise<boolean> =>
+  point !== 'restoreBackup:running' || (await isRestoring());
 
 async function isRestoring(): Promise<boolean> {
   const phases: readonly string[] = await lab.restoresOf(ours()).catch(() => []);
@@ -94,12 +78,18 @@ describe('restoreBackup', () => {
     async (name, phases) => {
       await lab.remove('platform');
       const before = { roles: new Map<string, unknown>(), plain: new Map<string, unknown>() };
-      const { killed, reached } = killAt(name, points, async () => {
-        const now = await lab.present('platform');
-        for (const [key, uid] of uidsOf(now)) if (key.startsWith('roles/')) before.roles.set(key, uid);
-        for (const [key, version] of versionsOf(now))
-          if (key.startsWith('configmaps/')) before.plain.set(key, version);
-      });
+      const { killed, reached } = killAt(
+        lab,
+        name,
+        points,
+        async () => {
+          const now = await lab.present('platform');
+          for (const [key, uid] of uidsOf(now)) if (key.startsWith('roles/')) before.roles.set(key, uid);
+          for (const [key, version] of versionsOf(now))
+            if (key.startsWith('configmaps/')) before.plain.set(key, version);
+        },
+        isDue,
+      );
       const most = watchRestores(lab, ours());
       const input = () => stepInput(lab.parameters.restore, { operation: ours() });
       const outcome = await untilOutcome(restoreBackup, input, reached);
@@ -181,7 +171,7 @@ describe('applyManifests', () => {
     async (name) => {
       await lab.remove('service');
       const before = new Map<string, unknown>();
-      const { killed, reached } = killAt(name, points, async () => {
+      const { killed, reached } = killAt(lab, name, points, async () => {
         for (const [key, version] of versionsOf(await lab.present('service')))
           if (key.startsWith('configmaps/')) before.set(key, version);
       });
@@ -219,10 +209,11 @@ describe('captureManifests', () => {
   it.each<[VictimName, readonly string[]]>([
     ['object store', ['captureManifests:record:before', 'captureManifests:head:before']],
     ['apiserver', []],
+    ['etcd', []],
   ])('records once although %s is killed while it looks or writes', async (name, points) => {
     await patiently(() => change(`${name} killed`));
     const before = await head();
-    const { killed, reached } = killAt(name, points);
+    const { killed, reached } = killAt(lab, name, points);
     if (points.length === 0) {
       lab.victim(name).kill();
       await lab.victim(name).gone();
@@ -233,3 +224,5 @@ describe('captureManifests', () => {
     expect((await head()).sequence).toBe(before.sequence + 1);
   });
 });
+
+killingWhatCanBeUndone(() => ({ lab, operation: ours() }));

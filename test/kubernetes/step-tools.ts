@@ -45,16 +45,18 @@ export const operation = (epoch: number, id = `run-${epoch}`): Operation => ({
   by: 'test',
 });
 
+export interface StepInputOptions {
+  readonly operation?: Operation;
+  readonly step?: string;
+  readonly mode?: StepMode;
+  readonly style?: Style;
+  readonly snapshot?: Json;
+  readonly overrides?: { readonly [name: string]: string };
+}
+
 export function stepInput<Parameters>(
   parameters: Parameters,
-  options: {
-    readonly operation?: Operation;
-    readonly step?: string;
-    readonly mode?: StepMode;
-    readonly style?: Style;
-    readonly snapshot?: Json;
-    readonly overrides?: { readonly [name: string]: string };
-  } = {},
+  options: StepInputOptions = {},
 ): StepInput<Parameters> {
   const {
     operation: given,
