@@ -80,6 +80,7 @@ async function backupContent({ parameters }: Input, tools: StepTools): Promise<r
     location,
     clusterName: standby.name,
     cluster: standby.cluster,
+    writers: [parameters.primary.name],
     ...(services === undefined ? {} : { services }),
   };
   const { chosen } = await findBackup(await openBucket(location, tools), wanted, {

@@ -1,8 +1,6 @@
 import { decideRestore, type BackupObserved } from '../domain/kubernetes/decide-restore.ts';
 import type { RestoreBackupParameters } from '../domain/kubernetes/parameters.ts';
 import { isPlain, itemKey } from '../domain/kubernetes/restore-plan.ts';
-import { restoreTurns } from '../domain/kubernetes/restore-turns.ts';
-import { describeMessages, realErrors } from '../domain/kubernetes/restore-results.ts';
 import type { StepInput } from '../domain/step.ts';
 import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
 import { findBackup, type BackupSearch } from './kubernetes/backup-content.ts';
@@ -10,14 +8,15 @@ import type { BackupObject } from './kubernetes/backups.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
 import { installDefinitions } from './kubernetes/install-definitions.ts';
+import { leftAfterRestore } from './kubernetes/left-after-restore.ts';
 import { findMissing } from './kubernetes/presence.ts';
 import { writableResources } from './kubernetes/permissions.ts';
 import { probeWriting } from './kubernetes/probe-bucket.ts';
 import { refuseDenied } from './kubernetes/refuse-denied.ts';
+import { describeErrors, describeRun, restoreByVelero } from './kubernetes/restore-by-velero.ts';
 import { restoreDirectly, type DirectRestore } from './kubernetes/restore-directly.ts';
-import { runRestore, type RestoreRun } from './kubernetes/run-restore.ts';
 import { openBucket } from './kubernetes/s3.ts';
-import { readRestoreMessages, veleroOf } from './kubernetes/velero.ts';
+import { veleroOf } from './kubernetes/velero.ts';
 import type { StepTools } from './tools.ts';
 
 type Input = StepInput<RestoreBackupParameters>;
@@ -129,7 +128,11 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
       })),
     ],
     details: [...details, ...runs.flatMap(describeRun)],
-    leftToDo: [...describeLacking(clusterName, lacking), ...describeErrors(runs)],
+    leftToDo: [
+      ...describeLacking(clusterName, lacking),
+      ...describeErrors(runs, SHOWN),
+      ...(await leftAfterRestore(client, parameters, { ...facts, objects: chosen.objects }, tools.signal)),
+    ],
   };
 }
 
@@ -140,12 +143,6 @@ function describeLacking(cluster: string, lacking: readonly BackupObject[]): rea
     `${cluster} lacks ${lacking.length} objects of the backup: ${shown}${lacking.length > SHOWN ? ' …' : ''}`,
   ];
 }
-
-const describeErrors = (runs: readonly RestoreRun[]): readonly string[] =>
-  runs
-    .flatMap(({ messages }) => realErrors(messages))
-    .slice(0, SHOWN)
-    .map(({ where, text }) => `restore, ${where}: ${text.slice(0, 300)}`);
 
 /** What we bring back by ourselves: plain objects of the kinds that our identity may write. */
 async function oursOf(
@@ -164,40 +161,6 @@ async function settleBoth<First, Second>(
 ): Promise<[First, Second]> {
   await Promise.allSettled([first, second]);
   return [await first, await second];
-}
-
-/** No run at all where there is nothing to restore: the least that Velero does takes seconds. */
-async function restoreByVelero(
-  client: KubernetesClient,
-  missing: readonly BackupObject[],
-  { input, backup, tools }: { readonly input: Input; readonly backup: string; readonly tools: StepTools },
-): Promise<readonly RestoreRun[]> {
-  const { operation, parameters } = input;
-  const runs: RestoreRun[] = [];
-  for (const { items, scope } of restoreTurns(missing, parameters.services)) {
-    const bucket = await openBucket(parameters.location, tools);
-    const run = await runRestore(veleroOf(client, parameters.cluster), {
-      operation,
-      parameters,
-      backup,
-      missing: items,
-      scope,
-      stillMissing: async () => (await findMissing(client, items, tools.signal)).missing,
-      messagesOf: (restore) => readRestoreMessages(bucket, restore),
-      tools,
-    });
-    runs.push(run);
-  }
-  return runs;
-}
-
-function describeRun({ restore, attempts, messages, unreadable }: RestoreRun): readonly string[] {
-  const { name, phase, items, total } = restore;
-  return [
-    `${name}: ${phase}, ${items} of ${total} items in attempt ${attempts}`,
-    ...describeMessages(messages),
-    ...(unreadable === undefined ? [] : [unreadable]),
-  ];
 }
 
 function describeDirect({ applied, failures }: DirectRestore): readonly string[] {

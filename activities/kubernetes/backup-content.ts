@@ -25,16 +25,20 @@ export interface BackupSearch {
 /** The newest backup that is good by policy and whose archive can be read to its end; broken ones are passed over. */
 export async function findBackup(
   bucket: Bucket,
-  parameters: Pick<RestoreBackupParameters, 'location' | 'clusterName' | 'cluster' | 'services'>,
+  parameters: Pick<RestoreBackupParameters, 'location' | 'clusterName' | 'cluster' | 'services' | 'writers'>,
   options: { readonly nowMs: number; readonly acceptOld: boolean },
 ): Promise<BackupSearch> {
-  const { location, clusterName, cluster, services } = parameters;
+  const { location, clusterName, cluster, services, writers } = parameters;
   const rules = {
     veleroNamespace: cluster.velero.namespace,
     ...(services === undefined ? {} : { services }),
   };
   const backups = await readBackups(bucket, location.schedule);
-  const { good, rejected } = chooseBackups(backups, location, { ...options, target: clusterName });
+  const { good, rejected } = chooseBackups(backups, location, {
+    ...options,
+    target: clusterName,
+    ...(writers === undefined ? {} : { writers }),
+  });
   const broken: Rejected[] = [];
   for (const facts of good) {
     try {

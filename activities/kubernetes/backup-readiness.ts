@@ -1,4 +1,4 @@
-import type { BackupFacts, Rejected } from '../../domain/kubernetes/backup-choice.ts';
+import { clusterLabel, type BackupFacts, type Rejected } from '../../domain/kubernetes/backup-choice.ts';
 import { good, lookAt, problem, warning, type KubernetesFinding } from '../../domain/kubernetes/findings.ts';
 import { mapping } from '../../domain/kubernetes/object.ts';
 import type { BackupLocation, KubernetesCluster } from '../../domain/schema/kubernetes.ts';
@@ -6,6 +6,7 @@ import type { StepTools } from '../tools.ts';
 import { backupCompleteness } from './backup-completeness.ts';
 import { findBackup } from './backup-content.ts';
 import { clientOf } from './client.ts';
+import { missingWebhooks } from './left-after-restore.ts';
 import { findMissing } from './presence.ts';
 import { probeWriting } from './probe-bucket.ts';
 import { readObject } from './read-object.ts';
@@ -51,7 +52,12 @@ async function freshness(
   tools: StepTools,
 ): Promise<readonly KubernetesFinding[]> {
   const what = `newest backup in ${locationName}`;
-  const parameters = { location, clusterName: standby.name, cluster: standby.cluster };
+  const parameters = {
+    location,
+    clusterName: standby.name,
+    cluster: standby.cluster,
+    writers: [primary.name],
+  };
   const { chosen, rejected } = await findBackup(bucket, parameters, { nowMs: tools.now(), acceptOld: false });
   if (chosen === undefined) {
     const seen = rejected.slice(0, 3).map(({ name, because }) => `${name}: ${because}`);
@@ -69,6 +75,7 @@ async function freshness(
     ({ resource }) => resource === 'customresourcedefinitions.apiextensions.k8s.io',
   );
   const { missing } = await findMissing(client, defined, tools.signal);
+  const webhooks = await missingWebhooks(client, objects, tools.signal);
   const isSynced = await veleroOf(client, standby.cluster).knowsBackup(facts.name);
   return [
     describeNewest(what, facts, tools.now(), location),
@@ -98,6 +105,15 @@ async function freshness(
             .join(', ')}`,
           'install them now: in the emergency it costs time',
         ),
+    ...(webhooks.length === 0
+      ? []
+      : [
+          warning(
+            `webhook configurations on ${standby.name}`,
+            `it lacks ${webhooks.slice(0, 5).join(', ')}`,
+            'no restore brings them back: plan who creates them once their pods are up',
+          ),
+        ]),
   ];
 }
 
@@ -170,5 +186,11 @@ async function scheduleState(
   if (paused === true) return [problem(what, 'it is paused', 'unpause it')];
   if (phase !== 'Enabled')
     return [problem(what, `expected phase Enabled, seen ${String(phase)}`, 'see its validation errors')];
+  const label = schedule.metadata.labels?.[clusterLabel] ?? '';
+  if (label !== primary.name) {
+    const seen = `expected label ${clusterLabel}: ${primary.name}, seen ${label || 'none'}`;
+    const remedy = 'its backups inherit it: they say whose they are by it';
+    return [label === '' ? warning(what, seen, remedy) : problem(what, seen, remedy)];
+  }
   return [good(what, `enabled, ${String(cron)}`)];
 }

@@ -62,15 +62,23 @@ type Policy = Pick<
   'schedule' | 'from' | 'maximumAgeMs' | 'minimumItems' | 'includedNamespaces'
 >;
 
+interface ChoiceOptions {
+  readonly nowMs: number;
+  readonly target: string;
+  readonly acceptOld: boolean;
+  readonly writers?: readonly string[];
+}
+
 /**
  * Which backups may be restored. The age counts from the start of a backup: what was changed while it ran may or may
  * not be in it.
  * @param options.acceptOld a person has accepted whatever age there is
+ * @param options.writers clusters whose backups count; instead of the location's `from`
  */
 export function chooseBackups(
   backups: readonly BackupFacts[],
   policy: Policy,
-  options: { readonly nowMs: number; readonly target: string; readonly acceptOld: boolean },
+  options: ChoiceOptions,
 ): BackupChoice {
   const newestFirst = backups.toSorted((a, b) => b.startedAt - a.startedAt);
   const good: BackupFacts[] = [];
@@ -94,22 +102,15 @@ export const rejection = (
   isForeign: unreadable === undefined && schedule !== expected,
 });
 
-function problemOf(
-  backup: BackupFacts,
-  policy: Policy,
-  options: { readonly nowMs: number; readonly target: string; readonly acceptOld: boolean },
-): string | undefined {
-  const { nowMs, target, acceptOld } = options;
+function problemOf(backup: BackupFacts, policy: Policy, options: ChoiceOptions): string | undefined {
+  const { nowMs, acceptOld } = options;
   if (backup.unreadable !== undefined) return `its metadata cannot be read: ${backup.unreadable}`;
   if (backup.schedule !== policy.schedule)
     return `is of schedule ${backup.schedule || 'none'}, expected ${policy.schedule}`;
   if (backup.phase !== 'Completed') return `its phase is ${backup.phase || 'unknown'}, expected Completed`;
   if (!backup.hasArchive) return 'its archive is missing in the bucket';
-  if (backup.cluster === target && target !== policy.from)
-    return `${target} wrote it itself: two sites use one location`;
-  if (policy.from !== undefined && backup.cluster !== '' && backup.cluster !== policy.from) {
-    return `${backup.cluster} wrote it, expected ${policy.from}`;
-  }
+  const stranger = writerProblem(backup.cluster, policy.from, options);
+  if (stranger !== undefined) return stranger;
   if (backup.items < policy.minimumItems)
     return `it has ${backup.items} items, expected at least ${policy.minimumItems}`;
   if (backup.expiresAt !== undefined && backup.expiresAt <= nowMs)
@@ -121,6 +122,19 @@ function problemOf(
     return `it is ${hours(ageMs)} old (started ${iso(backup.startedAt)}), accepted are ${hours(policy.maximumAgeMs)}`;
   }
   return undefined;
+}
+
+/** What a cluster backed up before it was lost is older than what has been running elsewhere since. */
+function writerProblem(
+  cluster: string,
+  from: string | undefined,
+  { target, writers }: ChoiceOptions,
+): string | undefined {
+  const accepted = writers ?? (from === undefined ? undefined : [from]);
+  if (cluster === target && writers?.includes(target) !== true)
+    return `${target} wrote it itself: not what another cluster has been running`;
+  if (accepted === undefined || cluster === '' || accepted.includes(cluster)) return undefined;
+  return `${cluster} wrote it, expected ${accepted.join(' or ')}`;
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();

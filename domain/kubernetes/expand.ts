@@ -2,6 +2,7 @@ import type { ExpandContext, Expanded } from '../expand-context.ts';
 import type { Json } from '../json.ts';
 import type { KubernetesStepKind, KubernetesStepWith } from '../schema/kubernetes-step-with.ts';
 import { chosenEntry, clustersOfSite } from './select-clusters.ts';
+import type { BackupLocation } from '../schema/kubernetes.ts';
 import { kubernetesStepKinds } from './step-kinds.ts';
 import type {
   ApplyManifestsParameters,
@@ -61,11 +62,12 @@ const hookOf = ({ url, token, timeoutMs }: ExpandContext['inventory']['hooks'][s
   ...(token === undefined ? {} : { token }),
 });
 
-const restoreBackup: Expander<'restoreBackup'> = ({ to, location: wanted, ...limits }, context) => {
+const restoreBackup: Expander<'restoreBackup'> = ({ to, from, location: wanted, ...limits }, context) => {
   const found = clustersOfSite(context, 'to', to);
   if (found === undefined) return [];
   const location = chosenEntry(found.section.backupLocations, wanted, context, 'location');
   if (location === undefined) return [];
+  const writers = from === undefined ? undefined : writersIn(from, location, context);
   const { services } = found.section;
   return found.clusters.map(([clusterName, cluster]) => {
     const parameters: RestoreBackupParameters = {
@@ -73,6 +75,7 @@ const restoreBackup: Expander<'restoreBackup'> = ({ to, location: wanted, ...lim
       cluster,
       locationName: location[0],
       location: location[1],
+      ...(writers === undefined ? {} : { writers }),
       ...(services === undefined ? {} : { services }),
       ...limits,
     };
@@ -80,6 +83,18 @@ const restoreBackup: Expander<'restoreBackup'> = ({ to, location: wanted, ...lim
     return expanded('restoreBackup', clusterName, title, parameters);
   });
 };
+
+/** The clusters of a site, whose backups count; a location that is another cluster's alone does not fit. */
+function writersIn(
+  from: string,
+  [name, location]: readonly [string, BackupLocation],
+  context: ExpandContext,
+): readonly string[] | undefined {
+  const writers = clustersOfSite(context, 'from', from)?.clusters.map(([cluster]) => cluster);
+  if (writers !== undefined && location.from !== undefined && !writers.includes(location.from))
+    context.refuse(['location'], `one with backups of ${writers.join(', ')}`, `${name}, of ${location.from}`);
+  return writers;
+}
 
 const applyManifests: Expander<'applyManifests'> = ({ to, store: wanted, ...rest }, context) => {
   const found = clustersOfSite(context, 'to', to);

@@ -38,6 +38,8 @@ export interface CaptureManifestsParameters extends ClusterParameters, StorePara
 export interface RestoreBackupParameters extends ClusterParameters {
   readonly locationName: string;
   readonly location: BackupLocation;
+  /** Clusters whose backups count; absent: as the location says. */
+  readonly writers?: readonly string[];
   /** Plain objects are applied from the backup by siteshift itself; Velero restores the rest. */
   readonly direct: boolean;
   /** What the manifest store holds does not come out of the backup. */

@@ -12,9 +12,14 @@ export interface BackupItem {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+export const webhookConfigurations: readonly string[] = [
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io',
+  'validatingwebhookconfigurations.admissionregistration.k8s.io',
+];
+
 /**
  * Kinds that never come out of a backup here. Nodes and events: Velero's own rule. Webhook configurations: restored
- * before their pods are up they refuse everything in their scope, so they come with the manifests, last. Children of
+ * before their pods are up they refuse everything in their scope, so they are left to do, by name. Children of
  * controllers: the controllers make them anew. Knative's: the newest manifest of a service beats the backup, and
  * children without their owner are refused by Knative itself. Definitions: we install them ourselves, much faster.
  */
@@ -24,8 +29,7 @@ export const neverRestored: readonly string[] = [
   'events.events.k8s.io',
   'csinodes.storage.k8s.io',
   'volumeattachments.storage.k8s.io',
-  'mutatingwebhookconfigurations.admissionregistration.k8s.io',
-  'validatingwebhookconfigurations.admissionregistration.k8s.io',
+  ...webhookConfigurations,
   'pods',
   'replicasets.apps',
   'controllerrevisions.apps',

@@ -36,6 +36,7 @@ export const kubernetesStepWith = {
   }),
   restoreBackup: z.strictObject({
     to: site,
+    from: site.describe('Site whose clusters wrote the backup; one of other clusters is refused.').optional(),
     location: name.optional().describe('Backup location; may be left out where there is only one.'),
     direct: z
       .boolean()

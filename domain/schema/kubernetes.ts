@@ -104,7 +104,9 @@ const backupLocation = z.strictObject({
   ...s3,
   schedule: label.describe('Velero Schedule whose backups are restored.'),
   from: name
-    .describe('Kubernetes cluster that the backups are of; one of another cluster is refused.')
+    .describe(
+      'Kubernetes cluster that the backups are of, in a bucket that only it writes to; a failback then needs a location of its own.',
+    )
     .optional(),
   maximumAgeMs: z
     .int()

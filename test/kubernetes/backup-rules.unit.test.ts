@@ -60,7 +60,7 @@ describe('chooseBackups', () => {
     [
       'written by the standby itself',
       { cluster: 'west' },
-      /west wrote it itself: two sites use one location/,
+      /west wrote it itself: not what another cluster has been running/,
     ],
     ['of a third cluster', { cluster: 'north' }, /north wrote it, expected east/],
     ['almost empty', { items: 3 }, /3 items, expected at least 10/],
@@ -85,6 +85,19 @@ describe('chooseBackups', () => {
     const { good, rejected } = chooseBackups([backup('b', change)], policy, options);
     expect(good).toEqual([]);
     expect(rejected).toMatchObject([{ name: 'b', because: expect.stringMatching(because) }]);
+  });
+
+  it('takes in a failback what the new primary wrote, never the old own one', () => {
+    const home = { ...options, target: 'east', acceptOld: true };
+    const [own, ofWest] = [backup('own', { startedAt: now - 90 * hour }), backup('new', { cluster: 'west' })];
+    const { from: _, ...open } = policy;
+    const names = (given: Parameters<typeof chooseBackups>[1], more: { writers?: readonly string[] } = {}) =>
+      chooseBackups([own, ofWest], given, { ...home, ...more }).good.map(({ name }) => name);
+    expect(names(open, { writers: ['west'] })).toEqual(['new']);
+    expect(names(open)).toEqual(['new']);
+    // A location of the east alone: it has nothing to bring back to the east.
+    expect(names(policy)).toEqual([]);
+    expect(names(open, { writers: ['east'] })).toEqual(['own']);
   });
 
   it('reads namespaces of a backup as Velero does', () => {

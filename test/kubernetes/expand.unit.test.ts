@@ -141,6 +141,23 @@ describe('the Kubernetes steps of a runbook', () => {
       expect(() => expand(wrong)).toThrow(/exactly one of|<=100/);
   });
 
+  it('take backups of the clusters of the site that is left, and no location that is another one alone', () => {
+    const restore = (more: object, site: string) => {
+      const { context, said } = contextFor({
+        ...section,
+        backupLocations: { backups: { ...s3, schedule: 'daily', ...more } },
+      });
+      const what = kubernetesStepWith.restoreBackup.parse({ from: site, to: 'west' });
+      return { steps: kubernetesExpanders.restoreBackup(what, context), said };
+    };
+    const fitting = restore({ from: 'east' }, 'east');
+    expect(fitting.said).toEqual([]);
+    expect(fitting.steps[0]?.parameters).toMatchObject({ writers: ['east'] });
+    expect(restore({ from: 'west' }, 'east').said).toEqual([
+      'location: expected one with backups of east, saw backups, of west',
+    ]);
+  });
+
   it('are described, each of them', () => {
     expect(Object.keys(kubernetesStepKinds).toSorted()).toEqual(Object.keys(kubernetesStepWith).toSorted());
   });

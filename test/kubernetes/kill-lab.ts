@@ -182,8 +182,8 @@ function parametersFrom(inventory: KubernetesInventory): KillLab['parameters'] {
     restore: {
       ...target,
       locationName: 'backups',
-      // Of itself, which is otherwise refused: there is only one cluster here.
-      location: { ...backups, from: 'west', minimumItems: 1, includedNamespaces: [] },
+      location: { ...backups, minimumItems: 1, includedNamespaces: [] },
+      writers: ['west'], // of itself, which is otherwise refused: there is only one cluster here
       services,
       direct: true,
       timeoutMs: 300_000,

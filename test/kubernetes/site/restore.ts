@@ -99,6 +99,12 @@ export function restoring(): void {
       await restarted;
       expect(restarted).toBeDefined();
       expect(outcome).toMatchObject({ status: 'done', after: { missing: 0, backup: { name: 'daily-2' } } });
+      expect(outcome.leftToDo).toEqual([
+        expect.stringMatching(
+          /^west lacks validatingwebhookconfigurations\S+\/\/validation\.webhook\.serving\.knative\.dev: once their pods are up, velero restore create --from-backup daily-2 /,
+        ),
+        'west has no Schedule daily: until it is put right nothing backs west up, and no failback finds a backup',
+      ]);
       const restores = await lab.west.api.list(`${VELERO_PATH}/restores`);
       const phases = restores.map(({ status }) => (status as { phase: string }).phase);
       // One for what is the platform's; one for kinds that captures do not take; one for their kinds elsewhere.
