@@ -1,4 +1,6 @@
-import { gunzipSync } from 'node:zlib';
+import { setImmediate as otherWork } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gunzip as gunzipInThread } from 'node:zlib';
 import { clusterLabel, namesToRead, type BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
 import { list, mapping, textOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import type { BackupItem } from '../../domain/kubernetes/restore-plan.ts';
@@ -60,6 +62,8 @@ function parse(text: Buffer | undefined): { readonly value?: unknown; readonly u
   }
 }
 
+const gunzip = promisify(gunzipInThread);
+
 /** An object of a backup with its content. */
 export interface BackupObject extends BackupItem {
   readonly object: KubernetesObject;
@@ -74,20 +78,34 @@ export async function readArchive(bucket: Bucket, name: string): Promise<readonl
   const stored = await bucket.get(key);
   if (stored === undefined) throw new Error(`${bucket.where}${key} is missing`);
   try {
-    const objects: BackupObject[] = [];
-    for (const { path, body } of readTar(gunzipSync(stored.body))) {
-      const item = itemOf(path);
-      if (item === undefined) continue;
-      const object = JSON.parse(body.toString('utf8')) as KubernetesObject;
-      objects.push({ ...item, labels: object.metadata.labels ?? {}, object });
-    }
-    return objects;
+    return await readObjects(await gunzip(stored.body));
   } catch (error) {
     const size = stored.body.length;
     throw new Error(`${bucket.where}${key} (${size} bytes) is truncated or corrupted: ${String(error)}`, {
       cause: error,
     });
   }
+}
+
+/** Between two looks at other work; heartbeats must not wait for an archive of a gigabyte. */
+const BYTES_AT_ONCE = 4 * 2 ** 20;
+
+/** The objects of an unpacked archive, letting others have their turn every few megabytes. */
+export async function readObjects(archive: Buffer): Promise<readonly BackupObject[]> {
+  const objects: BackupObject[] = [];
+  let bytes = 0;
+  for (const { path, body } of readTar(archive)) {
+    bytes += body.length;
+    if (bytes > BYTES_AT_ONCE) {
+      bytes = 0;
+      await otherWork();
+    }
+    const item = itemOf(path);
+    if (item === undefined) continue;
+    const object = JSON.parse(body.toString('utf8')) as KubernetesObject;
+    objects.push({ ...item, labels: object.metadata.labels ?? {}, object });
+  }
+  return objects;
 }
 
 /**
@@ -98,7 +116,7 @@ export async function readVolumes(bucket: Bucket, name: string): Promise<VolumeM
   const stored = await bucket.get(`backups/${name}/${name}-volumeinfo.json.gz`);
   if (stored === undefined) return new Map();
   try {
-    const volumes = list(JSON.parse(gunzipSync(stored.body).toString('utf8'))).map(mapping);
+    const volumes = list(JSON.parse((await gunzip(stored.body)).toString('utf8'))).map(mapping);
     return new Map(volumes.map(({ pvName, backupMethod }) => [textOf(pvName), textOf(backupMethod)]));
   } catch {
     return new Map();

@@ -4,6 +4,7 @@ import { Agent, request } from 'undici';
 import { nextAttemptIn, type AnswerClass } from '../../domain/kubernetes/answers.ts';
 import type { S3Settings } from '../../domain/schema/kubernetes.ts';
 import type { StepTools } from '../tools.ts';
+import { openDownload, type Download } from './s3-download.ts';
 
 /** The store answered with an error; `code` is S3's word, e.g. AccessDenied, ExpiredToken, NoSuchBucket. */
 export class S3Error extends Error {
@@ -53,9 +54,25 @@ export interface Bucket {
   remove(key: string): Promise<void>;
 }
 
-const agent = new Agent({ connections: 32, pipelining: 1, allowH2: false, connect: { timeout: 5_000 } });
-const ATTEMPT_MS = 60_000;
+/** Nothing has arrived for this long. An archive may take minutes in all, and is fine as long as it comes. */
+const STALLED_MS = 15_000;
+const agent = new Agent({
+  connections: 32,
+  pipelining: 1,
+  allowH2: false,
+  connect: { timeout: 5_000 },
+  headersTimeout: STALLED_MS,
+  bodyTimeout: STALLED_MS,
+});
+const WRITE_MS = 60_000;
 const PATIENCE = { busyMs: 60_000, passingMs: 30_000, doubtfulMs: 0 };
+
+interface Call {
+  readonly method: string;
+  readonly url: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 export async function openBucket(settings: S3Settings, tools: StepTools): Promise<Bucket> {
   const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all(
@@ -69,14 +86,10 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
   const where = `s3://${bucket}/${prefix}`;
   const urlOf = (key: string) => `${root}/${(prefix + key).split('/').map(encodeURIComponent).join('/')}`;
 
-  async function once(call: {
-    method: string;
-    url: string;
-    body?: string;
-    headers?: Record<string, string>;
-  }) {
+  async function once(call: Call, download: Download | undefined) {
     const signed = await new AwsV4Signer({
       ...call,
+      headers: { ...call.headers, ...download?.headers() },
       ...credentials,
       service: 's3',
       ...(sessionToken === undefined ? {} : { sessionToken }),
@@ -85,30 +98,40 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
       method: call.method as 'GET',
       dispatcher: agent,
       headers: Object.fromEntries(signed.headers),
-      signal: AbortSignal.any([AbortSignal.timeout(ATTEMPT_MS), tools.signal]),
+      signal:
+        call.method === 'GET' ? tools.signal : AbortSignal.any([AbortSignal.timeout(WRITE_MS), tools.signal]),
       ...(call.body === undefined ? {} : { body: call.body }),
     });
-    return {
-      status: answer.statusCode,
-      etag: String(answer.headers['etag'] ?? ''),
-      body: Buffer.from(await answer.body.arrayBuffer()),
-    };
+    const { statusCode: status, body } = answer;
+    const etag = String(answer.headers['etag'] ?? '');
+    if (download !== undefined && (status === 200 || status === 206))
+      return { status: 200, etag, body: await download.take({ status, etag, body }) };
+    return { status, etag, body: Buffer.from(await body.arrayBuffer()) };
   }
 
-  async function send(call: Parameters<typeof once>[0], expected: readonly number[]) {
-    const startedAt = Date.now();
+  async function send(call: Call, expected: readonly number[], download?: Download) {
+    let startedAt = Date.now();
     const attempted = attemptedOf(call.method, call.url);
-    for (let attempt = 1; ; attempt += 1) {
+    for (let attempt = 1, arrived = 0; ; attempt += 1) {
       let trouble: { readonly error: unknown; readonly class: AnswerClass };
       try {
-        const answer = await once(call);
+        const answer = await once(call, download);
         if (expected.includes(answer.status)) return answer;
+        if (answer.status === 412 && download !== undefined) {
+          download.beginAnew();
+          throw new Error('was replaced while it was read');
+        }
         const error = new S3Error(attempted, answer.status, codeOf(answer.body.toString('utf8')));
         trouble = { error, class: classOf(answer.status) };
       } catch (error) {
         if (tools.signal.aborted) throw error;
         trouble = { error: new Error(`${attempted}: ${String(error)}`, { cause: error }), class: 'passing' };
       }
+      if (download !== undefined && download.arrived() > arrived) {
+        startedAt = Date.now(); // it comes, if in pieces: patience begins anew
+        attempt = 1;
+      }
+      arrived = download?.arrived() ?? 0;
       const elapsedMs = Date.now() - startedAt;
       const wait = nextAttemptIn(
         { class: trouble.class, attempt, elapsedMs, random: Math.random() },
@@ -143,7 +166,11 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
   return {
     where,
     get: async (key) => {
-      const { status, body, etag } = await send({ method: 'GET', url: urlOf(key) }, [200, 404]);
+      const { status, body, etag } = await send(
+        { method: 'GET', url: urlOf(key) },
+        [200, 404],
+        openDownload(),
+      );
       const code = status === 404 ? codeOf(body.toString('utf8')) : '';
       if (neverByItself.has(code)) throw new S3Error(attemptedOf('GET', urlOf(key)), 404, code);
       return status === 200 ? { body, etag } : undefined;

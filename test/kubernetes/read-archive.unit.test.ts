@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { readArchive } from '../../activities/kubernetes/backups.ts';
+import { readArchive, readObjects } from '../../activities/kubernetes/backups.ts';
 import type { Bucket } from '../../activities/kubernetes/s3.ts';
 
 describe('readArchive', () => {
@@ -36,6 +36,22 @@ describe('readArchive', () => {
     expect(await readArchive(bucket(gzipSync(archive)), 'b')).toMatchObject([
       { resource: 'configmaps', namespace: 'shop', name: 'a' },
     ]);
+  });
+
+  it('lets others have their turn: heartbeats of a step must not wait for a large archive', async () => {
+    const name = 'resources/configmaps/namespaces/shop/a.json';
+    const large = JSON.stringify({ ...(JSON.parse(object) as object), data: { a: 'x'.repeat(2 ** 20) } });
+    const files = Array.from({ length: 13 }, () => file(name, large));
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns += 1;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    expect(await readObjects(Buffer.concat([...files, Buffer.alloc(1_024)]))).toHaveLength(13);
+    isOver = true;
+    expect(turns).toBeGreaterThanOrEqual(3);
   });
 
   it.each<[string, Buffer | undefined, RegExp]>([

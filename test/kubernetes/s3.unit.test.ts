@@ -1,0 +1,79 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openBucket } from '../../activities/kubernetes/s3.ts';
+import type { S3Settings } from '../../domain/schema/kubernetes.ts';
+import { stepTools } from './step-tools.ts';
+
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+/** A bucket whose store answers so, and the ranges that it was asked for. */
+async function bucketOf(answer: (request: IncomingMessage, response: ServerResponse) => void) {
+  const ranges: string[] = [];
+  const server = createServer((request, response) => {
+    ranges.push(`${request.headers.range ?? 'all'} ${request.headers['if-match'] ?? ''}`.trim());
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  ends.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const settings = {
+    endpoint: `http://127.0.0.1:${port}`,
+    region: 'us-east-1',
+    bucket: 'backups',
+    prefix: '',
+    accessKey: 'env:A',
+    secretKey: 'env:B',
+  } as S3Settings;
+  const bucket = await openBucket(settings, { ...stepTools(), secret: async () => 'secret' });
+  return { bucket, ranges };
+}
+
+const content = Buffer.from('0123456789abcdef'.repeat(1_000));
+
+/** Sends what is asked for, and breaks off after so many bytes. */
+function sendPart(request: IncomingMessage, response: ServerResponse, most: number, etag: string): void {
+  const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  const rest = content.subarray(from);
+  response.writeHead(from === 0 ? 200 : 206, { 'content-length': rest.length, etag });
+  if (rest.length <= most) response.end(rest);
+  else response.write(rest.subarray(0, most), () => setTimeout(() => response.destroy(), 20));
+}
+
+describe('an object of a bucket', () => {
+  it('is fetched in pieces when connections break, none of them twice', async () => {
+    const { bucket, ranges } = await bucketOf((request, response) =>
+      sendPart(request, response, 6_000, '"one"'),
+    );
+    expect((await bucket.get('archive'))?.body.equals(content)).toBe(true);
+    expect(ranges).toEqual(['all', 'bytes=6000- "one"', 'bytes=12000- "one"']);
+  });
+
+  it('is fetched anew when it was replaced in between', async () => {
+    let asked = 0;
+    const { bucket, ranges } = await bucketOf((request, response) => {
+      asked += 1;
+      if (asked === 2) response.writeHead(412).end('<Error><Code>PreconditionFailed</Code></Error>');
+      else sendPart(request, response, asked === 1 ? 6_000 : content.length, `"${asked}"`);
+    });
+    expect((await bucket.get('archive'))?.body.equals(content)).toBe(true);
+    expect(ranges).toEqual(['all', 'bytes=6000- "1"', 'all']);
+  });
+
+  it('is whole although the store knows no ranges', async () => {
+    let asked = 0;
+    const { bucket } = await bucketOf((_, response) => {
+      asked += 1;
+      response.writeHead(200, { 'content-length': content.length, etag: '"one"' });
+      if (asked > 1) response.end(content);
+      else response.write(content.subarray(0, 6_000), () => setTimeout(() => response.destroy(), 20));
+    });
+    expect((await bucket.get('archive'))?.body.equals(content)).toBe(true);
+  });
+});
