@@ -55,7 +55,7 @@ const kinds = {
     help: "proves from outside, through every gateway, that a moved user's request is served by the new unit",
     reversibility: 'forward-only',
     graceful: 'every gateway must serve every tried user',
-    forced: 'gateways in the lost site are not tried',
+    forced: 'a gateway that never gives any answer is excused, and named',
     undoneBy: 'nothing to undo: the requests are those of a user',
   },
   approve: {

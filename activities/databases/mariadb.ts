@@ -35,7 +35,7 @@ async function demoteTo(connection: DatabaseConnection, source: ReplicationSourc
   await changeTo(connection, source, '');
 }
 
-/** MariaDB 10.6 and newer. The orchestrator's account has READ_ONLY ADMIN and is not stopped by read_only. */
+/** MariaDB 10.10 and newer. The orchestrator's account has READ_ONLY ADMIN and is not stopped by read_only. */
 export const mariadbDriver = (accounts: {
   readonly admin: string;
   readonly replication: string;

@@ -26,7 +26,7 @@ const pointTo = (connection: DatabaseConnection, source: ReplicationSource) =>
     [source.host, source.port, source.user, source.password],
   );
 
-/** MySQL 8.0.26 and newer: REPLICA/SOURCE statements only. */
+/** MySQL 8.4 and newer: REPLICA/SOURCE statements only. */
 export const mysqlDriver = (accounts: {
   readonly admin: string;
   readonly replication: string;

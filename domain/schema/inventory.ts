@@ -18,7 +18,7 @@ export const secretReference = z
   .describe('Where the secret is found when it is used: env:NAME or file:PATH.');
 
 const port = z.int().min(1).max(65535);
-const url = z
+export const url = z
   .url({ protocol: /^https?$/, error: 'an http or https URL' })
   .refine(
     (text) => !/^https?:\/\/[^/?#]*@/.test(text),
@@ -42,7 +42,7 @@ const databaseNode = z.strictObject({
     .describe('A replica that must not become primary (backup, reporting).'),
 });
 
-const databaseCluster = z.strictObject({
+export const databaseCluster = z.strictObject({
   engine: z.enum(['mysql', 'mariadb']),
   homeSite: name
     .optional()
@@ -97,7 +97,7 @@ const etcdCenter = z.strictObject({
     .describe('Prefix under which siteshift keeps consumers and acknowledgements.'),
   auth: account.optional(),
 });
-const configCenter = z.discriminatedUnion('kind', [nacosCenter, etcdCenter]);
+export const configCenter = z.discriminatedUnion('kind', [nacosCenter, etcdCenter]);
 
 const publication = z.strictObject({
   center: name,
@@ -105,7 +105,7 @@ const publication = z.strictObject({
   group: z.string().min(1).max(128).default('DEFAULT_GROUP').describe('Nacos group; unused on etcd.'),
 });
 
-const datasource = z.strictObject({
+export const datasource = z.strictObject({
   database: name.describe('Database cluster it points to.'),
   schema: z.string().min(1).max(64),
   user: z.string().min(1),
@@ -123,13 +123,13 @@ const datasource = z.strictObject({
     .describe('How long all live consumers may need to acknowledge; forced, 10 s at most.'),
 });
 
-const collector = z.strictObject({
+export const collector = z.strictObject({
   site: name,
   url: url.describe('The collector that consumers report to and that hands a document to stragglers.'),
   token: secretReference.optional(),
 });
 
-const gateway = z.strictObject({
+export const gateway = z.strictObject({
   site: name,
   agent: url.describe('The agent beside the proxy.'),
   endpoint: url.describe('Where users reach the proxy; verifyEndpoint goes through it.'),
@@ -157,7 +157,7 @@ export const probe = z
     "A request that proves that a unit serves a user; verifyEndpoint's default. A write proves more.",
   );
 
-const routing = z.strictObject({
+export const routing = z.strictObject({
   buckets: z.int().min(1).max(10_000).default(100),
   header: z
     .string()
@@ -174,7 +174,7 @@ const routing = z.strictObject({
   units: z.record(name, unit),
 });
 
-const tls = z.strictObject({
+export const tls = z.strictObject({
   ca: secretReference,
   cert: secretReference,
   key: secretReference,
@@ -199,19 +199,6 @@ const policy = z.strictObject({
     .default(0)
     .describe('Forced promotion stops for a person when the stated loss may be larger.'),
 });
-
-/** Its parts, as plans carry them to the steps. */
-export const sections = {
-  databaseCluster,
-  datasource,
-  configCenter,
-  collector,
-  gateway,
-  routing,
-  tls,
-  url,
-  secretReference,
-};
 
 /** siteshift.yaml */
 export const inventorySchema = z

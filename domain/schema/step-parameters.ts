@@ -7,15 +7,26 @@ import type {
   PushDatasourceParameters,
   VerifyEndpointParameters,
 } from '../step-parameters.ts';
-import { name, sections } from './inventory.ts';
+import {
+  collector,
+  configCenter,
+  databaseCluster,
+  datasource,
+  gateway,
+  name,
+  routing,
+  secretReference,
+  tls,
+  url,
+} from './inventory.ts';
 
 const milliseconds = z.int().min(1).max(86_400_000);
 const table = z.array(z.strictObject({ unit: name, state: z.enum(['open', 'fenced']) })).min(1);
 
 const gateways = {
-  routing: sections.routing,
-  gateways: z.record(name, sections.gateway),
-  tls: sections.tls.exactOptional(),
+  routing,
+  gateways: z.record(name, gateway),
+  tls: tls.exactOptional(),
 };
 const move = z
   .strictObject({ ...gateways, current: table, wanted: table })
@@ -28,7 +39,7 @@ const move = z
 export const stepParameters = {
   claimEpoch: z.strictObject({
     ...gateways,
-    databases: z.record(name, sections.databaseCluster),
+    databases: z.record(name, databaseCluster),
     units: z.array(name),
     floorEpoch: z.int().min(0).exactOptional(),
   }) satisfies z.ZodType<ClaimEpochParameters>,
@@ -48,7 +59,7 @@ export const stepParameters = {
   promoteDatabase: z
     .strictObject({
       database: name,
-      cluster: sections.databaseCluster,
+      cluster: databaseCluster,
       primary: name,
       toSite: name,
       fromSite: name,
@@ -60,17 +71,17 @@ export const stepParameters = {
     }) satisfies z.ZodType<PromoteDatabaseParameters>,
   pushDatasource: z.strictObject({
     name,
-    datasource: sections.datasource,
-    cluster: sections.databaseCluster,
-    centers: z.record(name, sections.configCenter),
-    collectors: z.record(name, sections.collector),
+    datasource,
+    cluster: databaseCluster,
+    centers: z.record(name, configCenter),
+    collectors: z.record(name, collector),
     fromSite: name,
     toSite: name,
   }) satisfies z.ZodType<PushDatasourceParameters>,
   callHook: z.strictObject({
     hook: name,
-    url: sections.url,
-    token: sections.secretReference.exactOptional(),
+    url,
+    token: secretReference.exactOptional(),
     timeoutMs: milliseconds,
     with: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   }) satisfies z.ZodType<CallHookParameters>,
