@@ -92,7 +92,7 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
   });
   const halts = haltPoints(folder, workerHaltsAt);
   const lab = await startTwoSiteLab({
-    folder,
+    folder: join(folder, 'lab'), // a lab refuses a folder that holds something else
     say: () => undefined,
     workerEnvironment: { ...dyingAt('worker', workerDiesAt), ...halts.environment },
     ...labOptions,
