@@ -5,16 +5,22 @@ import {
   problem,
   type KubernetesFinding,
 } from '../domain/kubernetes/findings.ts';
-import type { RehearseKubernetesParameters } from '../domain/kubernetes/parameters.ts';
+import type { ManifestsObserved } from '../domain/kubernetes/decide-apply.ts';
+import type {
+  ApplyManifestsParameters,
+  RehearseKubernetesParameters,
+} from '../domain/kubernetes/parameters.ts';
+import { storeAge } from '../domain/kubernetes/store-age.ts';
 import type { Decision, StepInput, StepOutcome } from '../domain/step.ts';
 import { applyManifests } from './apply-manifests.ts';
 import { runStep, StepRefused, type StepKind } from './define-step.ts';
-import { findBackup } from './kubernetes/backup-content.ts';
-import { inspectBackup, inspectImages } from './kubernetes/backup-inspection.ts';
+import { findBackup, type ReadableBackup } from './kubernetes/backup-content.ts';
+import { inspectBackup } from './kubernetes/backup-inspection.ts';
 import { inspectGaps } from './kubernetes/inspect-gaps.ts';
 import { backupReadiness } from './kubernetes/backup-readiness.ts';
 import { clientOf } from './kubernetes/client.ts';
-import { loadManifests } from './kubernetes/load-manifests.ts';
+import { inspectContent } from './kubernetes/content-inspection.ts';
+import { loadManifests, type LoadedManifests } from './kubernetes/load-manifests.ts';
 import { openStore } from './kubernetes/manifest-store.ts';
 import { probeStore } from './kubernetes/manifest-store-s3.ts';
 import { openBucket } from './kubernetes/s3.ts';
@@ -59,13 +65,24 @@ function sorted(findings: readonly KubernetesFinding[]): RehearsalObserved {
   return { problems: of('problem'), warnings: of('warning'), good: of('ok') };
 }
 
+/** What a failover would bring, read once for everything that looks at it. */
+interface Material {
+  readonly backup: Promise<ReadableBackup | undefined>;
+  readonly stored: Promise<LoadedManifests>;
+}
+
 /** Every finding of a rehearsal; for a report, a readiness schedule, or a step. */
 export async function rehearse(input: Input, tools: StepTools): Promise<readonly KubernetesFinding[]> {
-  const { primary, standby, location, locationName, nodePools } = input.parameters;
+  const { primary, standby, location, locationName, nodePools, store } = input.parameters;
+  const material: Material = {
+    backup: newestBackup(input, tools),
+    stored: loadManifests({ store, services: [], without: [] }, tools),
+  };
   const findings = await Promise.all([
     backupReadiness({ location, locationName, primary, standby }, tools),
-    lookAt('the newest backup', 'see to the bucket', () => backupContent(input, tools)),
-    lookAt('the manifest store', 'see to the store', () => storedManifests(input, tools)),
+    lookAt('the newest backup', 'see to the bucket', () => backupContent(input, material, tools)),
+    lookAt('the manifest store', 'see to the store', () => storedManifests(input, material, tools)),
+    lookAt(`what ${standby.name} would run`, `see to ${standby.name}`, () => content(input, material, tools)),
     ...Object.keys(nodePools).map((pool) =>
       lookAt(`node pool ${pool} of ${standby.name}`, 'see to the pool', () => nodePool(input, pool, tools)),
     ),
@@ -73,9 +90,8 @@ export async function rehearse(input: Input, tools: StepTools): Promise<readonly
   return findings.flat();
 }
 
-async function backupContent({ parameters }: Input, tools: StepTools): Promise<readonly KubernetesFinding[]> {
+async function newestBackup({ parameters }: Input, tools: StepTools): Promise<ReadableBackup | undefined> {
   const { standby, location, services } = parameters;
-  const client = await clientOf(standby.name, standby.cluster, tools);
   const wanted = {
     location,
     clusterName: standby.name,
@@ -87,49 +103,107 @@ async function backupContent({ parameters }: Input, tools: StepTools): Promise<r
     nowMs: tools.now(),
     acceptOld: true, // its age is a finding of its own
   });
+  return chosen;
+}
+
+async function backupContent(
+  { parameters: { primary, standby, services } }: Input,
+  { backup, stored }: Material,
+  tools: StepTools,
+): Promise<readonly KubernetesFinding[]> {
+  const chosen = await backup;
   if (chosen === undefined) return [];
-  const { primary, store } = parameters;
-  const { manifests } = await loadManifests({ store, services: [], without: [] }, tools);
+  const client = await clientOf(standby.name, standby.cluster, tools);
+  const manifests = await stored.then(
+    (loaded) => loaded.manifests,
+    () => undefined, // that the store cannot be read is a finding of its own
+  );
   return [
     ...(await inspectBackup(client, chosen)),
-    ...(await inspectGaps(await clientOf(primary.name, primary.cluster, tools), chosen, {
-      services,
-      stored: manifests,
-      signal: tools.signal,
-    })),
+    ...(manifests === undefined
+      ? []
+      : await inspectGaps(await clientOf(primary.name, primary.cluster, tools), chosen, {
+          services,
+          stored: manifests,
+          signal: tools.signal,
+        })),
   ];
 }
 
-async function storedManifests(input: Input, tools: StepTools): Promise<readonly KubernetesFinding[]> {
-  const { parameters } = input;
-  const { standby, store, storeName } = parameters;
+/** Of both parts, or of the one that can be read: that the other cannot is a finding already. */
+async function content(
+  { parameters: { standby } }: Input,
+  { backup, stored }: Material,
+  tools: StepTools,
+): Promise<readonly KubernetesFinding[]> {
+  const [brought, applied] = await Promise.all([
+    backup.then(
+      (chosen) => chosen?.wanted ?? [],
+      () => [],
+    ),
+    stored.then(
+      ({ manifests }) => manifests,
+      () => [],
+    ),
+  ]);
+  const objects = [...brought, ...applied].map(({ object }) => object);
+  return inspectContent(await clientOf(standby.name, standby.cluster, tools), objects);
+}
+
+async function storedManifests(
+  input: Input,
+  { backup, stored }: Material,
+  tools: StepTools,
+): Promise<readonly KubernetesFinding[]> {
+  const { standby, store, storeName } = input.parameters;
   const opened = await openStore(store, tools);
   const broken = await probeStore(opened.files);
-  const { manifests } = await loadManifests({ store, services: [], without: [] }, tools);
+  const { head } = await stored;
   const outcome = await runStep(
     applyManifests,
-    {
-      ...input,
-      mode: 'precheck',
-      parameters: {
-        clusterName: standby.name,
-        cluster: standby.cluster,
-        store,
-        storeName,
-        services: [],
-        readyTimeoutMs: 1_000,
-        onConflict: 'takeOver',
-        without: [],
-      },
-    },
+    { ...input, mode: 'precheck', parameters: applyParameters(input) },
     tools,
   );
+  const { missingNamespaces = [] } = (outcome.before ?? {}) as Partial<ManifestsObserved>;
+  const chosen = await backup.catch(() => undefined);
   return [
     ...broken.map((seen) =>
       problem(`manifest store ${storeName}`, seen, 'see to its permissions, or take another store'),
     ),
+    ...storeAge(head, { storeName, maximumAgeMs: store.maximumAgeMs, nowMs: tools.now() }),
     ...stepFindings(`manifests on ${standby.name}`, outcome),
-    ...inspectImages(manifests),
+    ...namespacesFromNowhere(standby.name, missingNamespaces, chosen),
+  ];
+}
+
+const applyParameters = ({ parameters: { standby, store, storeName } }: Input): ApplyManifestsParameters => ({
+  clusterName: standby.name,
+  cluster: standby.cluster,
+  store,
+  storeName,
+  services: [],
+  readyTimeoutMs: 1_000,
+  onConflict: 'takeOver',
+  without: [],
+});
+
+/** Manifests are applied after the restore: what that does not bring, nobody does. */
+function namespacesFromNowhere(
+  standby: string,
+  missing: readonly string[],
+  backup: ReadableBackup | undefined,
+): readonly KubernetesFinding[] {
+  const brought = new Set(
+    backup?.wanted.filter(({ resource }) => resource === 'namespaces').map(({ name }) => name),
+  );
+  const absent = missing.filter((name) => !brought.has(name));
+  if (absent.length === 0) return [];
+  return [
+    problem(
+      `namespaces on ${standby}`,
+      `manifests stand in ${absent.slice(0, 10).join(', ')}, and neither ${standby} nor the store nor ${backup?.facts.name ?? 'a backup'} has them`,
+      'create them, or see why they are not backed up',
+    ),
   ];
 }
 

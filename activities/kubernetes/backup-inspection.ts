@@ -1,30 +1,16 @@
 import { good, problem, warning, type KubernetesFinding } from '../../domain/kubernetes/findings.ts';
-import { imagesOf } from '../../domain/kubernetes/manifest-findings.ts';
 import { groupOf, mapping, textOf } from '../../domain/kubernetes/object.ts';
-import type { StoredManifest } from '../../domain/kubernetes/marks.ts';
 import type { KubernetesClient } from './client.ts';
 import type { ReadableBackup } from './backup-content.ts';
 import { discoveryOf } from './discovery.ts';
-import { listObjects } from './list.ts';
 
-const STORAGE_CLASSES = {
-  apiVersion: 'storage.k8s.io/v1',
-  kind: 'StorageClass',
-  plural: 'storageclasses',
-  namespaced: false,
-};
-const SHOWN = 10;
-const cut = (texts: readonly string[]): string =>
-  texts.slice(0, SHOWN).join(', ') + (texts.length > SHOWN ? ` and ${texts.length - SHOWN} more` : '');
-
-/** What of a backup's content would not come to life on a cluster. Only reads. */
+/** What of a backup a cluster could not even read. */
 export async function inspectBackup(
   client: KubernetesClient,
   backup: ReadableBackup,
 ): Promise<readonly KubernetesFinding[]> {
   return [
     ...(await servedVersions(client, backup)),
-    ...(await storageClasses(client, backup)),
     good(
       `content of ${backup.facts.name}`,
       `${backup.objects.length} objects read, ${backup.wanted.length} to restore`,
@@ -58,42 +44,4 @@ async function servedVersions(
     );
   }
   return findings.length > 0 ? findings : [good(what, `all ${kinds.size} kinds are served`)];
-}
-
-async function storageClasses(
-  client: KubernetesClient,
-  { wanted }: ReadableBackup,
-): Promise<readonly KubernetesFinding[]> {
-  const what = `storage classes on ${client.name}`;
-  const present = new Set((await listObjects(client, STORAGE_CLASSES)).map(({ metadata }) => metadata.name));
-  const brought = wanted.filter(({ object }) => object.kind === 'StorageClass').map(({ name }) => name);
-  const named = wanted
-    .filter(({ resource }) => resource === 'persistentvolumeclaims')
-    .map(({ object }) => textOf(mapping(object['spec'])['storageClassName']))
-    .filter((name) => name !== '');
-  const missing = [...new Set(named)].filter((name) => !present.has(name) && !brought.includes(name));
-  return missing.length === 0
-    ? [good(what, `all ${new Set(named).size} that claims name are there`)]
-    : [problem(what, `claims name ${cut(missing)}, not there`, 'create them')];
-}
-
-/** Images that services run: from where, and how many could change under our hands because they have no digest. */
-export function inspectImages(manifests: readonly StoredManifest[]): readonly KubernetesFinding[] {
-  const images = [...new Set(manifests.flatMap(({ object }) => imagesOf(object)))];
-  if (images.length === 0) return [];
-  const registries = [...new Set(images.map((image) => image.split('/')[0] ?? ''))];
-  const loose = images.filter((image) => !image.includes('@sha256:'));
-  const what = 'images of the services';
-  return [
-    good(what, `${images.length} from ${cut(registries)}: the standby must reach them without the lost site`),
-    ...(loose.length === 0
-      ? []
-      : [
-          warning(
-            what,
-            `${loose.length} without a digest: ${cut(loose)}`,
-            'pin digests: a tag is asked of its registry for each new revision',
-          ),
-        ]),
-  ];
 }

@@ -120,9 +120,16 @@ const backupLocation = z.strictObject({
     .describe('Namespaces that a good backup must hold; empty = no requirement.'),
 });
 
+const freshness = {
+  maximumAgeMs: z
+    .int()
+    .min(60_000)
+    .default(3_600_000)
+    .describe('Age of the newest capture that a rehearsal still accepts; default one hour.'),
+};
 const manifestStore = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('s3'), ...s3 }),
-  z.strictObject({ kind: z.literal('folder'), path: z.string().min(1) }),
+  z.strictObject({ kind: z.literal('s3'), ...s3, ...freshness }),
+  z.strictObject({ kind: z.literal('folder'), path: z.string().min(1), ...freshness }),
 ]);
 
 const capturedKind = z.strictObject({ apiVersion: z.string().min(2), kind: z.string().min(1) });
@@ -181,6 +188,6 @@ export type KubernetesCluster = z.infer<typeof cluster>;
 export type NodePool = z.infer<typeof nodePool>;
 export type BackupLocation = z.infer<typeof backupLocation>;
 export type ManifestStoreSettings = z.infer<typeof manifestStore>;
-export type S3Settings = Extract<ManifestStoreSettings, { kind: 's3' }> | BackupLocation;
+export type S3Settings = Pick<BackupLocation, keyof typeof s3>;
 export type CapturedServices = z.infer<typeof services>;
 export type MeshHost = z.infer<typeof meshHost>;

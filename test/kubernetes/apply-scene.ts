@@ -51,7 +51,7 @@ export function openScene(): Scene {
       clusterName: 'west',
       cluster,
       storeName: 'manifests',
-      store: { kind: 'folder', path: folder },
+      store: { kind: 'folder', path: folder, maximumAgeMs: 3_600_000 },
       services: [],
       readyTimeoutMs: 2_000,
       onConflict: 'report',

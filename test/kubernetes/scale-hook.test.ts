@@ -149,7 +149,7 @@ describe('scaleOutNodes by a hook', () => {
 
   it('refuses nodes that do not hold what the manifests ask for, and names the resource', async () => {
     await scene.keep([...namespaces('shop'), workload('3Gi', 4)]);
-    const store = { kind: 'folder', path: scene.folder } as const;
+    const store = { kind: 'folder', path: scene.folder, maximumAgeMs: 3_600_000 } as const;
     const alone = parameters({ resources: { memory: '3Gi' } }, { store });
     expect(await runStep(scaleOutNodes, stepInput(alone, look), stepTools())).toMatchObject({
       status: 'refused',
@@ -167,7 +167,7 @@ describe('scaleOutNodes by a hook', () => {
   it('refuses what the quota of a namespace does not give any more, and names it', async () => {
     const deployment = workload('1Gi', 4);
     await scene.keep([...namespaces('shop'), deployment]);
-    const store = { kind: 'folder', path: scene.folder } as const;
+    const store = { kind: 'folder', path: scene.folder, maximumAgeMs: 3_600_000 } as const;
     const input = stepInput(parameters({}, { store }), look);
     const { api } = west;
     const metadata = { name: 'compute', namespace: 'shop' };

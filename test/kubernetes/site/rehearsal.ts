@@ -9,6 +9,7 @@ import { dailySchedule, takeBackup, syncNow } from '../../../lab/kubernetes/back
 import type { KubernetesObject } from '../../../lab/kubernetes/kubernetes-object.ts';
 import { waitForLocation } from '../../../lab/kubernetes/velero.ts';
 import { operation, stepInput, stepTools } from '../step-tools.ts';
+import { rehearsedContent, ofTheEast, serveAnotherVersion } from './rehearsed-content.ts';
 import { testLab, lab, filled, inventory, need, west, store, captureInput } from './scene.ts';
 
 const rehearsal = (more: object = {}) => {
@@ -32,6 +33,13 @@ export const findings = async (more: object = {}) => {
   return outcome.before as { problems: string[]; warnings: string[]; good: string[] };
 };
 
+/** A kind of the platform once more, in a group that was not there when the first backups were taken. */
+function lateDefinition(): KubernetesObject {
+  const [definition] = filled.platform.filter(({ kind }) => kind === 'CustomResourceDefinition');
+  const renamed = JSON.stringify(need(definition)).replaceAll(/platform\.example/g, 'late.example');
+  return JSON.parse(renamed) as KubernetesObject;
+}
+
 export function rehearsing(): void {
   describe('rehearseKubernetes', () => {
     it('finds nothing wrong with the lab, and says what it looked at', async () => {
@@ -49,9 +57,7 @@ export function rehearsing(): void {
       const { velero } = lab.east.processes;
       await velero.restart(); // from here on it does not learn kinds for five minutes
       await waitForLocation(lab.east);
-      const [definition] = filled.platform.filter(({ kind }) => kind === 'CustomResourceDefinition');
-      const renamed = JSON.stringify(need(definition)).replaceAll(/platform\.example/g, 'late.example');
-      await lab.east.api.apply(JSON.parse(renamed) as KubernetesObject, 'lab');
+      await lab.east.api.apply(lateDefinition(), 'lab');
       const instance = filled.platform.find(({ apiVersion }) => apiVersion === 'platform.example/v1');
       await expect
         .poll(
@@ -62,6 +68,7 @@ export function rehearsing(): void {
           { timeout: 30_000 },
         )
         .toBe('made');
+      await lab.east.api.apply(ofTheEast as KubernetesObject, 'lab');
       await sleep(1_100); // timestamps have whole seconds
       await takeBackup(lab.east, { name: 'daily-3' });
       await syncNow(lab.west, 'daily-3');
@@ -70,10 +77,32 @@ export function rehearsing(): void {
       expect(problems.join('\n')).toMatch(/definitions on west: 1 of \d+ are missing: \w+\.late\.example/);
     });
 
-    it('finds a backup that is too old, a schedule that is not there, credentials that do not fit, and a bucket that takes no writes', async () => {
+    it('finds what of backup and store would not come to life on the standby', async () => {
+      await serveAnotherVersion(lateDefinition());
+      const { problems, good } = await rehearsedContent(findings);
+      expect(problems).toEqual(
+        expect.arrayContaining([
+          expect.stringMatching(
+            /^API versions of daily-3 on west: \w+ in late\.example\/v1: late\.example\/v2 served; install or upgrade/,
+          ),
+          'storage classes on west: claims name east-only, store-only, not there; create them',
+          'namespaces on west: manifests stand in shop-nowhere, and neither west nor the store nor daily-3 has them; create them, or see why they are not backed up',
+          'node pool workers of west: nodes of west/workers: wanted are 6, the quota is 3; correct it before it is needed',
+        ]),
+      );
+      const images = good.find((line) => line.startsWith('images of services and platform: ')) ?? '';
+      expect(images).toContain('registry.east.example');
+      expect(images).toContain('registry.shop.example');
+    });
+
+    it('finds a backup and a capture that are too old, a schedule that is not there, credentials that do not fit, and a bucket that takes no writes', async () => {
       const old = { ...need(inventory.backupLocations['backups']), maximumAgeMs: 1 };
       expect((await findings({ location: old })).problems.join('\n')).toMatch(
         /newest backup in backups: none is good: .*h old/,
+      );
+      const stopped = { store: { ...store().store, maximumAgeMs: 1 } };
+      expect((await findings(stopped)).problems.join('\n')).toMatch(
+        /newest capture in manifests: west was looked at \d+\.\d min ago, version 2\.\d+; expected within 0\.0 min; see why/,
       );
       const weekly = { ...need(inventory.backupLocations['backups']), schedule: 'weekly' };
       expect((await findings({ location: weekly })).problems.join('\n')).toMatch(
