@@ -15,6 +15,7 @@ import { pushDatasource } from './push-datasource.ts';
 import { verifyEndpoint } from './verify-endpoint.ts';
 import { promoteDatabase } from './promote-database.ts';
 import { readManifestStoreWith, type ReadManifestStore } from './read-manifest-store.ts';
+import { prepareStandby } from './prepare-standby.ts';
 import { rehearseKubernetes } from './rehearse-kubernetes.ts';
 import { restoreBackup } from './restore-backup.ts';
 import { scaleOutNodes } from './scale-out-nodes.ts';
@@ -54,6 +55,7 @@ export function createActivities({ files, surroundings }: ActivityDependencies):
     ...activity(applyManifests),
     ...activity(shiftMesh),
     ...activity(captureManifests),
+    ...activity(prepareStandby),
     ...activity(rehearseKubernetes),
     observeTopology: observeTopologyWith(files, surroundings),
     compilePlan: compilePlanFrom(files),

@@ -87,11 +87,12 @@ export const stepKindNames = Object.keys(kinds) as readonly StepKindName[];
 export const stepKinds: { readonly [kind in StepKindName]: StepKindInfo } = kinds;
 
 /**
- * Kinds that look or record and move nothing. A plan of nothing else claims no epoch and does not take the domain's
+ * Kinds that look, record or prepare and move nothing. A plan of nothing else claims no epoch and does not take the domain's
  * lock: a capture every few minutes must never be in the way of a failover.
  */
 const recordingKinds: readonly string[] = [
   'captureManifests',
+  'prepareStandby',
   'rehearseKubernetes',
 ] satisfies readonly StepKindName[];
 

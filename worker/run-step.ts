@@ -36,6 +36,7 @@ const kinds: { readonly [kind: string]: () => Promise<Run> } = {
   callHook: async () => run((await import('../activities/call-hook.ts')).callHook),
   applyManifests: async () => run((await import('../activities/apply-manifests.ts')).applyManifests),
   captureManifests: async () => run((await import('../activities/capture-manifests.ts')).captureManifests),
+  prepareStandby: async () => run((await import('../activities/prepare-standby.ts')).prepareStandby),
   rehearseKubernetes: async () =>
     run((await import('../activities/rehearse-kubernetes.ts')).rehearseKubernetes),
   restoreBackup: async () => run((await import('../activities/restore-backup.ts')).restoreBackup),

@@ -103,7 +103,7 @@ async function freshness(
             .slice(0, 5)
             .map(({ name }) => name)
             .join(', ')}`,
-          'install them now: in the emergency it costs time',
+          `install them now (siteshift run prepare-standby --to ${standby.cluster.site}): in the emergency it costs time`,
         ),
     ...(webhooks.length === 0
       ? []

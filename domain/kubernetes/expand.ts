@@ -7,6 +7,7 @@ import { kubernetesStepKinds } from './step-kinds.ts';
 import type {
   ApplyManifestsParameters,
   CaptureManifestsParameters,
+  PrepareStandbyParameters,
   RehearseKubernetesParameters,
   RestoreBackupParameters,
   ScaleOutNodesParameters,
@@ -182,6 +183,19 @@ const captureManifests: Expander<'captureManifests'> = ({ at, store: wanted }, c
   });
 };
 
+const prepareStandby: Expander<'prepareStandby'> = ({ to, location: wanted }, context) => {
+  const found = clustersOfSite(context, 'to', to);
+  if (found === undefined) return [];
+  const location = chosenEntry(found.section.backupLocations, wanted, context, 'location');
+  if (location === undefined) return [];
+  const [locationName, settings] = location;
+  return found.clusters.map(([clusterName, cluster]) => {
+    const parameters: PrepareStandbyParameters = { clusterName, cluster, locationName, location: settings };
+    const title = `Install the definitions that ${clusterName} lacks of the newest backup in ${locationName}`;
+    return expanded('prepareStandby', clusterName, title, parameters);
+  });
+};
+
 const rehearseKubernetes: Expander<'rehearseKubernetes'> = ({ from, to }, context) => {
   const primary = clustersOfSite(context, 'from', from)?.clusters[0];
   const found = primary === undefined ? undefined : clustersOfSite(context, 'to', to);
@@ -218,5 +232,6 @@ export const kubernetesExpanders: { readonly [Kind in KubernetesStepKind]: Expan
   applyManifests,
   shiftMesh,
   captureManifests,
+  prepareStandby,
   rehearseKubernetes,
 };

@@ -50,6 +50,11 @@ export interface RestoreBackupParameters extends ClusterParameters {
   readonly attempts: number;
 }
 
+export interface PrepareStandbyParameters extends ClusterParameters {
+  readonly locationName: string;
+  readonly location: BackupLocation;
+}
+
 export interface ScaleOutNodesParameters extends ClusterParameters {
   readonly poolName: string;
   readonly pool: NodePool;

@@ -39,6 +39,13 @@ export const kubernetesStepKinds: { readonly [kind in KubernetesStepKind]: StepK
     forced: 'the same: force does not make an older capture newer',
     undoneBy: 'nothing: every version stays in the store',
   },
+  prepareStandby: {
+    help: 'installs on a standby the definitions that a restore would have to install first',
+    reversibility: 'forward-only',
+    graceful: 'installs only what is not there',
+    forced: 'the same',
+    undoneBy: 'nothing: a definition without objects harms nothing',
+  },
   rehearseKubernetes: {
     help: 'tries a failover of the clusters without touching what runs: dry runs, freshness, content, quotas',
     reversibility: 'forward-only',

@@ -62,6 +62,10 @@ export const kubernetesStepWith = {
     canary: canary.optional().describe('Only with one host; without it, all requests go to its service.'),
   }),
   captureManifests: z.strictObject({ at: site, store: name.optional() }),
+  prepareStandby: z.strictObject({
+    to: site,
+    location: name.optional().describe('Backup location; may be left out where there is only one.'),
+  }),
   rehearseKubernetes: z.strictObject({ from: site, to: site }),
 } as const;
 

@@ -52,6 +52,7 @@ const step = z.discriminatedUnion('uses', [
   z.strictObject({ ...common, uses: z.literal('applyManifests'), with: stepWith.applyManifests }),
   z.strictObject({ ...common, uses: z.literal('shiftMesh'), with: stepWith.shiftMesh }),
   z.strictObject({ ...common, uses: z.literal('captureManifests'), with: stepWith.captureManifests }),
+  z.strictObject({ ...common, uses: z.literal('prepareStandby'), with: stepWith.prepareStandby }),
   z.strictObject({ ...common, uses: z.literal('rehearseKubernetes'), with: stepWith.rehearseKubernetes }),
 ]);
 

@@ -39,8 +39,15 @@ function contextFor(kubernetes: object | undefined) {
 describe('the Kubernetes steps of a runbook', () => {
   it('become one plan step per pool, cluster and host of the target site, self-contained', () => {
     const { context, said } = contextFor(section);
-    const { scaleOutNodes, restoreBackup, applyManifests, shiftMesh, captureManifests, rehearseKubernetes } =
-      kubernetesExpanders;
+    const {
+      scaleOutNodes,
+      restoreBackup,
+      applyManifests,
+      shiftMesh,
+      captureManifests,
+      prepareStandby,
+      rehearseKubernetes,
+    } = kubernetesExpanders;
     const to = 'west';
     const steps = [
       ...scaleOutNodes(kubernetesStepWith.scaleOutNodes.parse({ to }), context),
@@ -48,6 +55,7 @@ describe('the Kubernetes steps of a runbook', () => {
       ...applyManifests(kubernetesStepWith.applyManifests.parse({ to }), context),
       ...shiftMesh(kubernetesStepWith.shiftMesh.parse({ to }), context),
       ...captureManifests(kubernetesStepWith.captureManifests.parse({ at: 'east' }), context),
+      ...prepareStandby(kubernetesStepWith.prepareStandby.parse({ to }), context),
       ...rehearseKubernetes(kubernetesStepWith.rehearseKubernetes.parse({ from: 'east', to }), context),
     ];
     expect(said).toEqual([]);
@@ -57,6 +65,7 @@ describe('the Kubernetes steps of a runbook', () => {
       ['west', 'Apply the newest stored manifest of every service to west (store manifests)', 'forward-only'],
       ['west-cart.example', 'Send cart.example to shop/cart in west', 'reversible'],
       ['east', 'Record the manifests of every service of east in the store manifests', 'forward-only'],
+      ['west', 'Install the definitions that west lacks of the newest backup in backups', 'forward-only'],
       ['west', 'Rehearse a failover of east to west', 'forward-only'],
     ]);
     expect(steps[0]?.parameters).toMatchObject({

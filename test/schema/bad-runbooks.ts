@@ -7,7 +7,7 @@ export const badRunbooks: readonly BadRow[] = [
     'uses: fenceUnits',
     'uses: fenceUnit',
     [
-      'runbooks/move.yaml:10:11 steps[0].uses: expected "fenceUnits", "promoteDatabase", "pushDatasource", "openUnits", "verifyEndpoint", "approve", "hold", "callHook", "scaleOutNodes", "restoreBackup", "applyManifests", "shiftMesh", "captureManifests" or "rehearseKubernetes", saw "fenceUnit"',
+      'runbooks/move.yaml:10:11 steps[0].uses: expected "fenceUnits", "promoteDatabase", "pushDatasource", "openUnits", "verifyEndpoint", "approve", "hold", "callHook", "scaleOutNodes", "restoreBackup", "applyManifests", "shiftMesh", "captureManifests", "prepareStandby" or "rehearseKubernetes", saw "fenceUnit"',
     ],
   ],
   [
@@ -15,7 +15,7 @@ export const badRunbooks: readonly BadRow[] = [
     'uses: fenceUnits',
     'uses: claimEpoch',
     [
-      'runbooks/move.yaml:10:11 steps[0].uses: expected "fenceUnits", "promoteDatabase", "pushDatasource", "openUnits", "verifyEndpoint", "approve", "hold", "callHook", "scaleOutNodes", "restoreBackup", "applyManifests", "shiftMesh", "captureManifests" or "rehearseKubernetes", saw "claimEpoch"',
+      'runbooks/move.yaml:10:11 steps[0].uses: expected "fenceUnits", "promoteDatabase", "pushDatasource", "openUnits", "verifyEndpoint", "approve", "hold", "callHook", "scaleOutNodes", "restoreBackup", "applyManifests", "shiftMesh", "captureManifests", "prepareStandby" or "rehearseKubernetes", saw "claimEpoch"',
     ],
   ],
   [

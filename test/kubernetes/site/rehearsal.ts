@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { captureManifests } from '../../../activities/capture-manifests.ts';
 import { runStep } from '../../../activities/define-step.ts';
+import { prepareStandby } from '../../../activities/prepare-standby.ts';
 import { rehearseKubernetes } from '../../../activities/rehearse-kubernetes.ts';
+import type { StepMode } from '../../../domain/step.ts';
 import { dailySchedule, takeBackup, syncNow } from '../../../lab/kubernetes/backup.ts';
 import type { KubernetesObject } from '../../../lab/kubernetes/kubernetes-object.ts';
 import { waitForLocation } from '../../../lab/kubernetes/velero.ts';
@@ -93,6 +95,25 @@ export function rehearsing(): void {
       const images = good.find((line) => line.startsWith('images of services and platform: ')) ?? '';
       expect(images).toContain('registry.east.example');
       expect(images).toContain('registry.shop.example');
+    });
+
+    it('has nothing to say about definitions any more once the standby is prepared', async () => {
+      await lab.west.api.delete(lateDefinition());
+      const prepare = (mode: StepMode) => {
+        const location = need(inventory.backupLocations['backups']);
+        const parameters = { ...west(), locationName: 'backups', location };
+        return runStep(prepareStandby, stepInput(parameters, { mode, operation: operation(0) }), stepTools());
+      };
+      await expect.poll(async () => (await prepare('precheck')).status, { timeout: 30_000 }).toBe('planned');
+      expect(await prepare('apply')).toMatchObject({
+        status: 'done',
+        details: [expect.stringMatching(/^\w+\.late\.example installed$/)],
+        after: { backup: 'daily-3', missing: [] },
+      });
+      expect(await prepare('apply')).toMatchObject({ status: 'already' });
+      const { problems, good } = await findings();
+      expect(problems.join('\n')).not.toMatch(/^(definitions on|API versions of)/m);
+      expect(good.join('\n')).toMatch(/definitions on west: all \d+ of the backup are installed/);
     });
 
     it('finds a backup and a capture that are too old, a schedule that is not there, credentials that do not fit, and a bucket that takes no writes', async () => {
