@@ -12,9 +12,8 @@ const oneMinute = (): number => Math.round((loadavg()[0] ?? 0) * 10) / 10;
 /**
  * The cluster branch of a site failover (scale out ∥ restore, then apply) beside what people do without siteshift: one
  * `velero restore` of the same objects, then `kubectl apply` of the services. Each on a standby of its own that has
- * just started, one after the other; both end when every service is ready. siteshift's standby has the primary's
- * definitions before it begins, because readiness asks for them; the plain restore brings them itself, as it does.
- * siteshift's time is that of its steps, without the start of their processes: a worker runs all the time.
+ * just started and has the primary's definitions, one after the other; both end when every service is ready, and
+ * siteshift's when the public hosts are shifted as well, which the plain side has no equal of. siteshift's time is that of its steps, without the start of their processes: a worker runs all the time.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
