@@ -1,6 +1,6 @@
 import type { KubernetesObject } from '../../../domain/kubernetes/object.ts';
 import { openScene as openStoreScene } from '../apply-scene.ts';
-import { lab, need, inventory, scaleParameters } from './scene.ts';
+import { need, inventory, scaleParameters } from './scene.ts';
 import type { findings } from './rehearsal.ts';
 
 function statefulSet(name: string, image: string, storageClassName: string): KubernetesObject {
@@ -30,13 +30,6 @@ function statefulSet(name: string, image: string, storageClassName: string): Kub
 
 /** Something of the platform that only the east can run; for the next backup. */
 export const ofTheEast = statefulSet('ledger', 'registry.east.example/ledger:7', 'east-only');
-
-/** The west has a kind as well, and yet not in the version that objects of the east are stored in. */
-export async function serveAnotherVersion(definition: KubernetesObject): Promise<void> {
-  const { versions, ...spec } = definition['spec'] as { readonly versions: readonly object[] };
-  const others = versions.map((version) => ({ ...version, name: 'v2' }));
-  await lab.west.api.apply({ ...definition, spec: { ...spec, versions: others } } as never, 'lab');
-}
 
 /** What a rehearsal says of a store with such manifests, and of a pool that may not grow. */
 export async function rehearsedContent(look: typeof findings): ReturnType<typeof findings> {
