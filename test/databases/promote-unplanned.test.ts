@@ -78,7 +78,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
     it('goes on with the standby that had made the journal and written nothing into it', async () => {
       cluster = await startTestCluster(engine, 'semisync');
       await kill('east-1');
-      await endPromotionAt('before-write-journal', forced(20));
+      await endPromotionAt('before-create-schema', forced(20));
       // Transactions of west-1's own: nobody received them, so nobody's applier will ever come to them.
       for (const statement of oldJournal(cluster)) await cluster.sql('west-1', statement, 'root');
       const outcome = await promote(forced(20));
