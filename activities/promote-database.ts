@@ -125,7 +125,8 @@ async function applyPromotion(promotion: Promotion): Promise<Applied> {
   const { input, observed } = promotion;
   const decision = decidePromotion(observed, input);
   if (decision.kind === 'refuse') throw new StepRefused(decision.reasons);
-  if (decision.kind === 'wait') throw new StepRefused(decision.for.map((what) => `waits for ${what}`));
+  // The lag rose while the locks were taken: the next attempt waits for it as for any other.
+  if (decision.kind === 'wait') throw new Error(`waits for ${decision.for.join(' and ')}`);
   const opened = openingToFinish(observed.nodes, input);
   if (opened !== undefined) {
     await finishOpening(promotion, opened);

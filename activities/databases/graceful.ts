@@ -45,6 +45,9 @@ async function takenBack(promotion: Promotion, error: unknown): Promise<unknown>
   if (error instanceof DatabaseError && error.node === primary && error.failure !== 'statement') return error;
   try {
     const problems = await restoreOldPrimary(promotion);
+    // A session that was lost, to a server that restarts or by a KILL: the next attempt opens others, from the beginning.
+    if (problems.length === 0 && error instanceof DatabaseError && error.failure !== 'statement')
+      return error;
     if (problems.length === 0)
       return new StepRefused([...reasons, `${primary} accepts writes as before`], promotion.evidence);
     return new StepFailed([...reasons, ...problems].join('; '), { primary, problems });

@@ -27,13 +27,16 @@ export function decidePromotion(observed: ObservedPromotion, input: PromotionInp
     : decision;
 }
 
-/** A server of those that this move cannot do without is away, or is just connecting to its source again. */
+/**
+ * A server of those that this move cannot do without is away, or is just connecting to its source again; forced, the
+ * source is what is lost.
+ */
 const mayBeRestarting = (nodes: readonly NodeFacts[], { style, parameters }: PromotionInput): boolean =>
-  nodes
-    .filter((node) => style === 'graceful' || node.site !== parameters.fromSite)
-    .some(
-      (node) => !isReached(node) || node.server.channels.some(({ receiver }) => receiver === 'connecting'),
-    );
+  style === 'forced'
+    ? nodes.some((node) => node.site !== parameters.fromSite && !isReached(node))
+    : nodes.some(
+        (node) => !isReached(node) || node.server.channels.some(({ receiver }) => receiver === 'connecting'),
+      );
 
 function decideBySight(observed: ObservedPromotion, input: PromotionInput): Decision {
   const { nodes } = observed;

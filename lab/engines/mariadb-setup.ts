@@ -65,7 +65,8 @@ export async function attachMariadb(
       'STOP SLAVE',
       'SET GLOBAL rpl_semi_sync_master_enabled = 0, GLOBAL rpl_semi_sync_slave_enabled = 1',
       [
-        'CHANGE MASTER TO MASTER_HOST = ?, MASTER_PORT = ?, MASTER_USER = ?, MASTER_PASSWORD = ?, MASTER_USE_GTID = slave_pos',
+        `CHANGE MASTER TO MASTER_HOST = ?, MASTER_PORT = ?, MASTER_USER = ?, MASTER_PASSWORD = ?,
+         MASTER_CONNECT_RETRY = 1, MASTER_USE_GTID = slave_pos`,
         [source.host, source.port, user, password],
       ],
       'START SLAVE',

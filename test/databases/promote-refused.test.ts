@@ -195,6 +195,23 @@ for (const engine of ['mariadb', 'mysql'] as const) {
       await isOpen();
     });
 
+    it('a session to the candidate that is lost in mid-switch: taken back, and left to the next attempt', async () => {
+      const user = cluster.cluster.admin.user;
+      const table = mysql ? 'performance_schema.processlist' : 'information_schema.processlist';
+      const lost = promote(graceful(58), {
+        reached: async (point) => {
+          if (point !== pointName('before-detach-candidate')) return;
+          for (const name of ['west-1', 'west-2']) {
+            const sessions = `SELECT id FROM ${table} WHERE user = '${user}'`;
+            for (const row of await cluster.sql(name, sessions, 'root'))
+              await cluster.sql(name, `KILL ${Number(row['id'] ?? row['ID'])}`, 'root').catch(() => []);
+          }
+        },
+      });
+      await expect(lost).rejects.toThrow(/west-\d: the session was lost/);
+      await isOpen();
+    });
+
     it('an errant transaction on every standby, and names it', async () => {
       for (const name of ['west-1', 'west-2']) {
         const root = await cluster.connect(name, 'root');
