@@ -128,6 +128,7 @@ async function verify(input: Input, tools: StepTools, applied?: Applied): Promis
   const ok = observed.ready >= needed;
   return {
     ok,
+    isComing: true, // as many were ready a moment ago
     observed,
     summary: ok
       ? `${clusterName}/${poolName}: ${observed.ready} of ${pool.nodes} nodes are ready`

@@ -22,9 +22,9 @@ import { addScheduleVerbs } from './schedule-commands.ts';
 function createProgram(end: (ending: Ending) => void): Command {
   const program = new Command('siteshift')
     .description('Moves a deployment from one site to another, and proves afterwards what happened.')
-    .version(packageFile.version)
     .option('--json', 'one JSON value on standard output instead of lines')
     .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', '\n--version, as the only word, tells the version of siteshift.')
     .exitOverride();
   const perform: Perform = async (work) => {
     const output = createOutput(program.opts<{ json?: boolean }>().json === true);
@@ -113,6 +113,11 @@ function createProgram(end: (ending: Ending) => void): Command {
 export async function main(words: readonly string[]): Promise<number> {
   let ending: Ending = 'ok';
   process.stdout.on('error', endWithReader);
+  // Not an option of the program, which would take it from `manifests show --version V`.
+  if (words.length === 1 && words[0] === '--version') {
+    process.stdout.write(`${packageFile.version}\n`);
+    return exitCodes.ok.code;
+  }
   try {
     await createProgram((given) => {
       ending = given;

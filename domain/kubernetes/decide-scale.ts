@@ -5,7 +5,7 @@ import type { ScaleOutNodesParameters } from './parameters.ts';
 /** Nodes are only ever added here: a pool that has more than the plan wants keeps them. */
 export function decideScale(
   observed: PoolObserved,
-  { parameters, style }: Pick<StepInput<ScaleOutNodesParameters>, 'parameters' | 'style'>,
+  { parameters, style, mode }: Pick<StepInput<ScaleOutNodesParameters>, 'parameters' | 'style' | 'mode'>,
 ): Decision {
   const { pool, wanted, asked, maximum, ready, shortages, former } = observed;
   const where = `${parameters.clusterName}/${pool}`;
@@ -15,8 +15,10 @@ export function decideScale(
       : []),
     ...(style === 'forced' ? [] : shortages),
   ];
-  if (reasons.length > 0) return { kind: 'refuse', reasons };
-  if (isScaled(observed)) {
+  // Repeated after its work was done it must not fail over what has been started on the nodes since.
+  const isOver = isScaled(observed) && (mode !== 'precheck' || reasons.length === 0);
+  if (reasons.length > 0 && !isOver) return { kind: 'refuse', reasons };
+  if (isOver) {
     const because = `${where}: ${ready} nodes are ready, wanted are ${wanted}`;
     return { kind: 'already', because, ...(former === null ? {} : { snapshot: former }) };
   }

@@ -186,6 +186,20 @@ describe('scaleOutNodes by a hook', () => {
       summary:
         'memory of what quota shop/compute still gives: the manifests ask for 4.0 GiB, there is 3.0 GiB',
     });
+    // What the manifest's own pods use is not asked for a second time.
+    await setStatus(quota, { used: { 'requests.memory': '0' } });
+    await api.apply(deployment, 'platform');
+    const replicas = async () => {
+      const live = await api.call('GET', '/apis/apps/v1/namespaces/shop/deployments/cart');
+      return (live as { status?: { replicas?: number } }).status?.replicas;
+    };
+    await expect.poll(replicas, { timeout: 20_000 }).toBe(4);
+    await setStatus(quota, { used: { 'requests.memory': '5Gi' } });
+    const again = await runStep(scaleOutNodes, input, stepTools());
+    expect([again.status, ...again.details]).toEqual([
+      'planned',
+      'west/general: scale to 3 nodes, 0 are ready',
+    ]);
   });
 
   it('hands on why the cloud refuses, and does not ask it again', async () => {
