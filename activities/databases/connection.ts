@@ -167,6 +167,9 @@ const brief = (sql: string): string => sql.replaceAll(/\s+/g, ' ').trim().slice(
 export const isStatementError = (error: unknown, ...errnos: readonly number[]): error is DatabaseError =>
   error instanceof DatabaseError && error.failure === 'statement' && errnos.includes(error.errno);
 
+/** ER_NO_SUCH_THREAD, of KILL: it has ended meanwhile. */
+export const noSuchSession = 1094;
+
 /** Runs a statement whose refusal with one of these numbers means that things are so already. */
 export async function tolerate(work: Promise<unknown>, ...errnos: readonly number[]): Promise<void> {
   try {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StepTools } from '../tools.ts';
 import type { ClusterSessions } from './cluster-sessions.ts';
-import { firstRow, textCell, tolerate, type DatabaseConnection } from './connection.ts';
+import { firstRow, noSuchSession, textCell, tolerate, type DatabaseConnection } from './connection.ts';
 
 /** What is locked, and for whom. */
 export interface Claimant {
@@ -11,8 +11,6 @@ export interface Claimant {
 }
 
 const patienceMs = { needed: 20_000, dispensable: 3_000 } as const;
-/** ER_NO_SUCH_THREAD: it has ended meanwhile. */
-const noSuchSession = 1094;
 
 /**
  * At most one orchestrator at a time works on a cluster: a lock on every node that answers, held by the very session

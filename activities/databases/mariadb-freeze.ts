@@ -1,8 +1,13 @@
-import { isStatementError, textCell, tolerate, type DatabaseConnection } from './connection.ts';
+import {
+  isStatementError,
+  noSuchSession,
+  textCell,
+  tolerate,
+  type DatabaseConnection,
+} from './connection.ts';
 import { FreezeBlocked } from './driver.ts';
 
 const LOCK_WAIT_TIMEOUT = 1205;
-const NO_SUCH_SESSION = 1094;
 
 /** Waits behind running writes, LOCK TABLES and sessions that wait for an acknowledgement; all new writes queue behind it. */
 export async function freezeMariadb(connection: DatabaseConnection, timeoutMs: number): Promise<void> {
@@ -69,7 +74,7 @@ export async function clearMariadbSessions(
     for (const id of left) {
       if (killed.has(id)) continue;
       killed.add(id);
-      await tolerate(connection.query(`KILL HARD CONNECTION ${id}`), NO_SUCH_SESSION);
+      await tolerate(connection.query(`KILL HARD CONNECTION ${id}`), noSuchSession);
     }
   }
 }

@@ -1,8 +1,13 @@
-import { isStatementError, textCell, tolerate, type DatabaseConnection } from './connection.ts';
+import {
+  isStatementError,
+  noSuchSession,
+  textCell,
+  tolerate,
+  type DatabaseConnection,
+} from './connection.ts';
 import { FreezeBlocked } from './driver.ts';
 
 const LOCK_WAIT_TIMEOUT = 1205;
-const NO_SUCH_SESSION = 1094;
 const NOT_OURS_TO_END = 1095;
 
 /**
@@ -65,7 +70,7 @@ export async function clearMysqlSessions(
   }
   const sessions = await clientSessions(connection, keepUsers);
   for (const id of sessions)
-    await tolerate(connection.query(`KILL CONNECTION ${id}`), NO_SUCH_SESSION, NOT_OURS_TO_END);
+    await tolerate(connection.query(`KILL CONNECTION ${id}`), noSuchSession, NOT_OURS_TO_END);
   return sessions.length;
 }
 

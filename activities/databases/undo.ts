@@ -1,6 +1,5 @@
-import { staleReason } from '../../domain/promotion/decide-promotion.ts';
 import { interruptedFreeze, mayBeOpen, whyMayBeOpen } from '../../domain/promotion/interrupted.ts';
-import { ownRow } from '../../domain/promotion/observed-promotion.ts';
+import { ownRow, staleReason } from '../../domain/promotion/observed-promotion.ts';
 import { StepFailed, StepRefused, type Applied } from '../define-step.ts';
 import { writeJournal } from './journal.ts';
 import { at, sessionTo, type Promotion } from './promotion.ts';

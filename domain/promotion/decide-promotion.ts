@@ -1,4 +1,3 @@
-import { judgeStamp } from '../operation.ts';
 import type { Decision } from '../step.ts';
 import { bestOf, candidatesOf, judgeCandidate, whyNoCandidate } from './candidates.ts';
 import { isReached, isReplica, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
@@ -14,7 +13,13 @@ import {
 import { interruptedFreeze, mayBeOpen, newestOpening, openingToFinish, whyMayBeOpen } from './interrupted.ts';
 import { leftBehind } from './judge-promoted.ts';
 import { leftAfter } from './left-to-do.ts';
-import { nodeNamed, ownRow, type ObservedPromotion, type PromotionInput } from './observed-promotion.ts';
+import {
+  nodeNamed,
+  ownRow,
+  staleReason,
+  type ObservedPromotion,
+  type PromotionInput,
+} from './observed-promotion.ts';
 import { preflight } from './preflight.ts';
 import { unfinished } from './unfinished.ts';
 
@@ -72,21 +77,6 @@ function decideBySight(observed: ObservedPromotion, input: PromotionInput): Deci
   return input.style === 'graceful'
     ? decideGraceful(observed, candidates, input)
     : decideForced(observed, candidates, input);
-}
-
-/** A precheck holds no claim yet (epoch 0), so there is nothing to compare. */
-export function staleReason(
-  nodes: readonly NodeFacts[],
-  { operation, mode }: Pick<PromotionInput, 'operation' | 'mode'>,
-): string | undefined {
-  if (mode === 'precheck' && operation.epoch === 0) return undefined;
-  for (const node of nodes.filter(isReached)) {
-    for (const row of node.journal) {
-      const verdict = judgeStamp(row, operation.epoch, operation.id);
-      if (verdict.kind === 'stale') return `the journal on ${node.name}: ${verdict.reason}`;
-    }
-  }
-  return undefined;
 }
 
 /** Nobody accepts writes, and somebody else than the plan's primary may be the one that did last. */

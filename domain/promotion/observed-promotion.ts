@@ -1,3 +1,4 @@
+import { judgeStamp } from '../operation.ts';
 import type { StepInput } from '../step.ts';
 import type { PromoteDatabaseParameters } from '../step-parameters.ts';
 import { isReached, type JournalPhase, type JournalRow, type NodeFacts, type ReachedNode } from './facts.ts';
@@ -33,3 +34,18 @@ export const ownRow = (
 
 export const nodeNamed = (nodes: readonly NodeFacts[], name: string): ReachedNode | undefined =>
   nodes.filter(isReached).find((node) => node.name === name);
+
+/** A precheck holds no claim yet (epoch 0), so there is nothing to compare. */
+export function staleReason(
+  nodes: readonly NodeFacts[],
+  { operation, mode }: Pick<PromotionInput, 'operation' | 'mode'>,
+): string | undefined {
+  if (mode === 'precheck' && operation.epoch === 0) return undefined;
+  for (const node of nodes.filter(isReached)) {
+    for (const row of node.journal) {
+      const verdict = judgeStamp(row, operation.epoch, operation.id);
+      if (verdict.kind === 'stale') return `the journal on ${node.name}: ${verdict.reason}`;
+    }
+  }
+  return undefined;
+}

@@ -10,6 +10,7 @@ import { attachReplica } from '../../lab/engines/topology.ts';
 import {
   endPromotionAt,
   promote,
+  promotedIn,
   startTestCluster,
   stepInput,
   stepTools,
@@ -72,7 +73,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
       expect(outcome).toMatchObject({ status: 'done', summary: expect.stringContaining('is primary at') });
       expect(outcome.leftToDo).toHaveLength(left);
       expect((await promote(input)).status).toBe('already');
-      return /: ([a-z]+-\d) is primary at/.exec(outcome.summary)?.[1] ?? '';
+      return promotedIn(outcome.summary);
     };
 
     it.each(planned)('in a planned move: %s', async (point) => {
@@ -100,7 +101,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
       const placeOf = (point: string) => points.indexOf(pointName(point));
       expect(placeOf('after-start-siblings')).toBeGreaterThan(-1);
       expect(placeOf('after-await-ackers')).toBeGreaterThan(placeOf('after-start-siblings'));
-      primary = /: ([a-z]+-\d) is primary at/.exec(outcome.summary)?.[1] ?? '';
+      primary = promotedIn(outcome.summary);
     });
 
     it('an open primary whose commits all hang, because nobody acknowledges, is given its standbys back', async () => {
@@ -122,7 +123,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
 
       const outcome = await promote(input);
       expect(outcome.status).toBe('done');
-      primary = /: ([a-z]+-\d) is primary at/.exec(outcome.summary)?.[1] ?? '';
+      primary = promotedIn(outcome.summary);
       await writers.reach(writers.acknowledged + 20);
       expect(await writers.missingOn(primary)).toEqual([]);
     });

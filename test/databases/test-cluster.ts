@@ -189,3 +189,12 @@ export const oldJournal = ({ cluster }: TestCluster): readonly string[] => [
 /** From here on the west is left for the east. */
 export const backParameters = (cluster: TestCluster, primary: string): PromoteDatabaseParameters =>
   cluster.parameters({ primary, fromSite: 'west', toSite: 'east' });
+
+/** Who was promoted, by the sentence of the outcome. */
+export const promotedIn = (summary: string): string =>
+  /: ([a-z]+-\d) is primary at/.exec(summary)?.[1] ?? `nobody: ${summary}`;
+
+export const leaving = (primary: string) =>
+  primary === 'east-1'
+    ? { primary, fromSite: 'east', toSite: 'west' }
+    : { primary, fromSite: 'west', toSite: 'east' };

@@ -1,16 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attachReplica } from '../../lab/engines/topology.ts';
-import { endPromotionAt, stepInput, type TestCluster } from '../databases/test-cluster.ts';
+import { endPromotionAt, leaving, stepInput, type TestCluster } from '../databases/test-cluster.ts';
 import { startWriters, type Writers } from '../databases/writers.ts';
-import {
-  attempt,
-  killedOnce,
-  leaving,
-  products,
-  whenPlanned,
-  whenUnplanned,
-  type Input,
-} from './killed-product.ts';
+import { attempt, killedOnce, products, whenPlanned, whenUnplanned, type Input } from './killed-product.ts';
 
 /** One cluster that goes through many kills, and its primary of the moment. */
 export interface Patient {

@@ -5,7 +5,7 @@ import { pointName } from '../../domain/promotion/points.ts';
 import type { Json } from '../../domain/json.ts';
 import type { StepInput, StepOutcome } from '../../domain/step.ts';
 import type { PromoteDatabaseParameters } from '../../domain/step-parameters.ts';
-import { promote, type TestCluster } from '../databases/test-cluster.ts';
+import { promote, promotedIn, type TestCluster } from '../databases/test-cluster.ts';
 
 export type Input = StepInput<PromoteDatabaseParameters>;
 
@@ -27,9 +27,6 @@ function startProduct(cluster: TestCluster, point: string, name: string) {
   };
 }
 
-export const promotedIn = (summary: string): string =>
-  /: ([a-z]+-\d) is primary at/.exec(summary)?.[1] ?? `nobody: ${summary}`;
-
 /** Starts the next process while this one works: starting Node is most of what a kill costs. */
 export function* products(cluster: TestCluster, points: readonly string[], phase: string) {
   let next = startProduct(cluster, points[0] ?? '', `${phase}-0`);
@@ -47,11 +44,6 @@ const reached = async (point: string): Promise<void> => {
   passed.add(point);
 };
 export const attempt = (input: Input): Promise<StepOutcome> => promote(input, { reached });
-
-export const leaving = (primary: string) =>
-  primary === 'east-1'
-    ? { primary, fromSite: 'east', toSite: 'west' }
-    : { primary, fromSite: 'west', toSite: 'east' };
 
 /** What the report must say of a promotion, whichever attempt is the first that lives to tell it. */
 export interface Told {
