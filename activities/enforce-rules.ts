@@ -1,5 +1,5 @@
 import { claimOf } from '../domain/gateway-decisions.ts';
-import type { GatewayReading } from '../domain/gateway-barrier.ts';
+import { isAcknowledged, type GatewayReading } from '../domain/gateway-barrier.ts';
 import type { StampedRules } from '../domain/routing.ts';
 import { GatewayRefused, GatewayRejected, GatewaySilent, type GatewayClient } from './gateways.ts';
 import type { StepTools } from './tools.ts';
@@ -98,6 +98,3 @@ async function offer(gateway: GatewayClient, rules: StampedRules): Promise<Gatew
     throw error;
   }
 }
-
-export const isAcknowledged = (reading: Exclude<GatewayReading, { readonly silent: string }>): boolean =>
-  reading.workers.length > 0 && reading.workers.every((worker) => worker.digest === reading.accepted.digest);

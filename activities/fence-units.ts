@@ -7,7 +7,7 @@ import {
   type BarrierVerdict,
 } from '../domain/gateway-barrier.ts';
 import { leaseRunsOutAfterMs } from '../domain/lease.ts';
-import { decideFence, planFence } from '../domain/move-decisions.ts';
+import { decideFence, hasOpened, planFence } from '../domain/move-decisions.ts';
 import { answering, movedRanges, readingOf, type ObservedGateways } from '../domain/observed-gateways.ts';
 import { fenceEpoch, openEpoch } from '../domain/operation.ts';
 import { changedBuckets, describeTable, fencedTable, type StampedRules } from '../domain/routing.ts';
@@ -126,9 +126,7 @@ async function putBack(gateways: readonly GatewayClient[], input: Input, tools: 
 }
 
 function refuseIfOpened(observed: ObservedGateways, { operation }: Input): void {
-  const opened = answering(observed).find(
-    ({ accepted }) => accepted.operation === operation.id && accepted.epoch === openEpoch(operation),
-  );
+  const opened = answering(observed).find((gateway) => hasOpened(gateway, operation));
   if (opened === undefined) return;
   throw new StepRefused([
     `the units were opened at epoch ${opened.accepted.epoch} (${opened.gateway}): the new unit may have accepted writes, going back is a move of its own`,

@@ -1,4 +1,5 @@
-import { decideOpen, leftByOpening, planFence } from '../domain/move-decisions.ts';
+import { isAcknowledged } from '../domain/gateway-barrier.ts';
+import { decideOpen, hasOpened, leftByOpening, planFence } from '../domain/move-decisions.ts';
 import { answering, movedRanges, type ObservedGateways } from '../domain/observed-gateways.ts';
 import { openEpoch } from '../domain/operation.ts';
 import { stampRules } from '../domain/rules-digest.ts';
@@ -41,13 +42,8 @@ export const openUnits: StepKind<MoveUnitsParameters, ObservedGateways> = {
     withGateways(input.parameters, tools, async (gateways) => {
       const { operation, parameters } = input;
       const observed = await observeGateways(gateways, operation);
-      const accepting = answering(observed).filter(
-        ({ accepted }) => accepted.operation === operation.id && accepted.epoch === openEpoch(operation),
-      );
-      const there = accepting.filter(
-        ({ accepted, workers }) =>
-          workers.length > 0 && workers.every((worker) => worker.digest === accepted.digest),
-      );
+      const accepting = answering(observed).filter((gateway) => hasOpened(gateway, operation));
+      const there = accepting.filter(isAcknowledged);
       const moved = movedRanges(parameters.current, parameters.wanted);
       const count = Object.keys(parameters.gateways).length;
       const units = [

@@ -1,8 +1,8 @@
-import type { GatewayReading } from '../domain/gateway-barrier.ts';
+import { isAcknowledged, type GatewayReading } from '../domain/gateway-barrier.ts';
 import { majorityOf } from '../domain/lease.ts';
 import type { StampedRules } from '../domain/routing.ts';
 import { StepFailed } from './define-step.ts';
-import { enforceRules, isAcknowledged } from './enforce-rules.ts';
+import { enforceRules } from './enforce-rules.ts';
 import type { GatewayClient } from './gateways.ts';
 import type { StepTools } from './tools.ts';
 

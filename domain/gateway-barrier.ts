@@ -73,6 +73,13 @@ export function judgeBarrier(barrier: Barrier, readings: readonly GatewayReading
 export const isOfClaim = (accepted: Stamp, fence: Stamp): boolean =>
   accepted.operation === fence.operation && claimOf(accepted.epoch) === claimOf(fence.epoch);
 
+/** Every worker process holds what its agent has accepted. */
+export const isAcknowledged = ({
+  accepted,
+  workers,
+}: Pick<Exclude<GatewayReading, { readonly silent: string }>, 'accepted' | 'workers'>): boolean =>
+  workers.length > 0 && workers.every((worker) => worker.digest === accepted.digest);
+
 /** What a gateway still owes to count as fenced; undefined when it has acknowledged on every worker. */
 function missingFrom(reading: GatewayReading | undefined, fence: Stamp): string | undefined {
   if (reading === undefined) return 'not asked yet';

@@ -8,7 +8,7 @@ import {
   voters,
   type GatewayProblem,
 } from './claim-decisions.ts';
-import { excuses, judgeBarrier, type Barrier } from './gateway-barrier.ts';
+import { excuses, isAcknowledged, judgeBarrier, type Barrier } from './gateway-barrier.ts';
 import { canonicalJson } from './json.ts';
 import { majorityOf } from './lease.ts';
 import {
@@ -69,9 +69,7 @@ export function decideFence(observed: ObservedGateways, input: Input): Decision 
   if (moved === '')
     return { kind: 'already', because: 'no bucket moves: the gateways enforce the wanted table' };
   const snapshot = { table: describeTable(current), epoch: observed.base?.epoch ?? 0 };
-  const opened = answering(observed).find(
-    ({ accepted }) => accepted.operation === operation.id && accepted.epoch === openEpoch(operation),
-  );
+  const opened = answering(observed).find((gateway) => hasOpened(gateway, operation));
   if (isBegun && opened !== undefined) {
     const how = `buckets ${moved} were opened under epoch ${opened.accepted.epoch} after it`;
     return {
@@ -122,10 +120,7 @@ export function decideOpen(observed: ObservedGateways, input: Input): Decision {
     return { kind: 'apply', will: [`opens buckets ${moved} once they are fenced`] };
   }
   const isOpen = (gateway: (typeof there)[number]) =>
-    gateway.accepted.operation === operation.id &&
-    gateway.accepted.epoch === openEpoch(operation) &&
-    gateway.workers.length > 0 &&
-    gateway.workers.every((worker) => worker.digest === gateway.accepted.digest);
+    hasOpened(gateway, operation) && isAcknowledged(gateway);
   if (there.every(isOpen)) {
     const removed = outOfTraffic(observed, input);
     const behind = silentGateways(observed).filter(({ gateway }) => !removed.includes(gateway));
@@ -138,7 +133,7 @@ export function decideOpen(observed: ObservedGateways, input: Input): Decision {
       ),
     };
   }
-  const passed = there.some((gateway) => isAt(gateway.accepted, openEpoch(operation), operation.id));
+  const passed = there.some((gateway) => hasOpened(gateway, operation));
   const barrier = judgeBarrier(planFence(observed, input).barrier, observed.gateways.map(readingOf));
   if (!passed && barrier.kind === 'waiting') {
     // A lease that runs out is worth waiting for; what nobody has fenced will not get fenced by waiting.
@@ -161,8 +156,11 @@ export const leftByOpening = (behind: readonly string[], removed: readonly strin
   ),
 ];
 
-const isAt = (accepted: Stamp, epoch: number, operation: string) =>
-  accepted.epoch === epoch && accepted.operation === operation;
+/** Its agent has accepted the opening of this operation; its proxy may still be on the way to it. */
+export const hasOpened = (
+  { accepted }: { readonly accepted: Stamp },
+  operation: StepInput['operation'],
+): boolean => accepted.operation === operation.id && accepted.epoch === openEpoch(operation);
 
 /** The epoch must be ours at a majority, and nobody may be bound to a higher one. Nothing to say in a precheck. */
 function claimProblems(observed: ObservedGateways, input: Input): readonly GatewayProblem[] {
