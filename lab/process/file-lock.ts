@@ -9,6 +9,12 @@ export interface FileLock {
 }
 
 /**
+ * What this process holds. A database that nobody refers to is closed by the garbage collector, and its lock is lost
+ * without a word; who takes a lock for the rest of a process's life need not keep what `tryLock` returned.
+ */
+const held = new Set<DatabaseSync>();
+
+/**
  * Takes an exclusive lock on a file, or returns undefined when somebody else holds it.
  * SQLite holds a kernel lock on the file: it ends with the process however that dies, so no lock is ever stale.
  * Never open the lock file by other means in this process: closing any descriptor of it would drop the lock.
@@ -24,15 +30,22 @@ export function tryLock(file: string): FileLock | undefined {
     throw new Error(`cannot lock ${file}`, { cause: error });
   }
   writeFileSync(holderFile(file), `${process.pid}\n`);
-  return { file, release: () => database.close() };
+  held.add(database);
+  return {
+    file,
+    release: () => {
+      held.delete(database);
+      database.close();
+    },
+  };
 }
 
 /** Waits until the lock is ours; `waiting` is told once who has it. */
 export async function lock(file: string, waiting: (holder: string) => void): Promise<FileLock> {
   let told = false;
   for (;;) {
-    const held = tryLock(file);
-    if (held !== undefined) return held;
+    const taken = tryLock(file);
+    if (taken !== undefined) return taken;
     if (!told) waiting(lockHolder(file));
     told = true;
     await sleep(250);
