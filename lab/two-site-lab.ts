@@ -67,7 +67,11 @@ export interface TwoSiteLab {
 export async function startTwoSiteLab(options: LabOptions): Promise<TwoSiteLab> {
   const { folder, say } = options;
   refuseStrangeFolder(folder);
-  checkPrerequisites({ nacos: options.nacos ?? true, tests: false });
+  checkPrerequisites({
+    nacos: options.nacos ?? true,
+    kubernetes: (options.kubernetes ?? false) !== false,
+    tests: false,
+  });
   mkdirSync(folder, { recursive: true });
   const supervisor = await openSupervisor({ stateFolder: stateFolderOf(folder), say });
   const ports = reservePorts(cacheFolder());

@@ -67,6 +67,7 @@ export async function startBareCluster(options: {
       folder: join(folder, 'certificates'),
       cluster: name,
       identities: IDENTITIES,
+      say,
     });
     const server = `https://127.0.0.1:${ports.apiserver}`;
     const kubeconfig = (identity: string) => join(folder, 'kubeconfigs', `${identity}.json`);

@@ -8,7 +8,7 @@ import { obtainNacos } from './nacos.ts';
 import { checkPrerequisites } from './prerequisites.ts';
 import { obtainTemporal } from './temporal.ts';
 
-checkPrerequisites({ nacos: true, tests: true });
+checkPrerequisites({ nacos: true, kubernetes: true, tests: true });
 
 /**
  * Finds, fetches or builds every engine that the tests need. `npm test` does it before them, so that no test's time

@@ -1,42 +1,27 @@
 import { goPrograms } from './build-go-programs.ts';
-import { cachedVersions } from './cache.ts';
 import { chromiumPrograms } from './chromium.ts';
-import { canInstallPackages, type DebianProgram } from './debian.ts';
+import type { DebianProgram } from './debian.ts';
 import { ETCD_VARIABLE } from './etcd.ts';
-import { findProgram } from './find-program.ts';
 import { haproxyPrograms } from './haproxy.ts';
+import { thisMachine, type GoWork, type Machine } from './machine.ts';
 import { mariadbPrograms } from './mariadb.ts';
-import { canUnpackMysql, UNPACKED_PREFIX } from './mysql-packages.ts';
+import { UNPACKED_PREFIX } from './mysql-packages.ts';
 import { NACOS_FOLDER_VARIABLE, javaPrograms } from './nacos.ts';
 import { mavenPrograms, nacosFolderName } from './nacos-jars.ts';
-
-/** What is asked of this machine. Tests give their own answers. */
-export interface Machine {
-  /** The program by one of its names or its variable. */
-  readonly has: (names: readonly string[], variable?: string) => boolean;
-  readonly isSet: (variable: string) => boolean;
-  readonly isCached: (prefix: string) => boolean;
-  /** Root on a Debian-like system: everything that is a package is then installed. */
-  readonly canInstall: boolean;
-  readonly canUnpackMysql: boolean;
-}
-
-const thisMachine = (): Machine => ({
-  has: (names, variable) => findProgram(names, variable) !== undefined,
-  isSet: (variable) => Boolean(process.env[variable]),
-  isCached: (prefix) => cachedVersions(prefix).length > 0,
-  canInstall: canInstallPackages(),
-  canUnpackMysql: canUnpackMysql(),
-});
+import { clusterPackages, goWorkOfClusters } from '../kubernetes/prerequisites.ts';
 
 export interface Wanted {
   readonly nacos: boolean;
+  readonly kubernetes: boolean;
   /** For the tests: a browser, and Go for the schema of Compose. */
   readonly tests: boolean;
 }
 
 /** What the lab can neither find nor bring itself, each with the remedy. */
-export function missingPrerequisites({ nacos, tests }: Wanted, machine: Machine): readonly string[] {
+export function missingPrerequisites(
+  { nacos, kubernetes, tests }: Wanted,
+  machine: Machine,
+): readonly string[] {
   const { has, isSet, isCached } = machine;
   const buildsNacos = nacos && !isSet(NACOS_FOLDER_VARIABLE) && !isCached(nacosFolderName());
   const packaged: readonly DebianProgram[] = [
@@ -44,6 +29,7 @@ export function missingPrerequisites({ nacos, tests }: Wanted, machine: Machine)
     mariadbPrograms,
     ...(nacos ? [javaPrograms] : []),
     ...(buildsNacos ? [mavenPrograms] : []),
+    ...(kubernetes ? clusterPackages : []),
     ...(tests ? [chromiumPrograms] : []),
   ];
   const missing = packaged
@@ -54,14 +40,26 @@ export function missingPrerequisites({ nacos, tests }: Wanted, machine: Machine)
     );
   if (!has(['mysqld'], 'SITESHIFT_MYSQLD') && !isCached(UNPACKED_PREFIX) && !machine.canUnpackMysql)
     missing.push('mysqld: install MySQL 8.4 or newer, or set SITESHIFT_MYSQLD');
-  const buildsEtcd = !has(['etcd'], ETCD_VARIABLE) && !isCached('etcd-');
-  if (!has(goPrograms) && (buildsEtcd || tests)) {
-    const without = tests ? '' : `, or set ${ETCD_VARIABLE} to an etcd`;
-    missing.push(
-      `Go 1.26 or newer, which builds etcd${tests ? ' and fetches the Compose schema' : ''}: install it from https://go.dev/dl${without}`,
-    );
-  }
-  return missing;
+  const work: readonly GoWork[] = [
+    ...(has(['etcd'], ETCD_VARIABLE) || isCached('etcd-')
+      ? []
+      : [{ builds: 'etcd', variables: [ETCD_VARIABLE] }]),
+    ...(kubernetes ? goWorkOfClusters(machine) : []),
+    ...(tests ? [{ fetches: 'the Compose schema' }] : []),
+  ];
+  return has(goPrograms) || work.length === 0 ? missing : [...missing, goIsMissing(work)];
+}
+
+function goIsMissing(work: readonly GoWork[]): string {
+  const built = work.flatMap((one) => ('builds' in one ? [one.builds] : []));
+  const fetched = work.flatMap((one) => ('fetches' in one ? [one.fetches] : []));
+  const does = [
+    ...(built.length > 0 ? [`builds ${built.join(', ')}`] : []),
+    ...(fetched.length > 0 ? [`fetches ${fetched.join(', ')}`] : []),
+  ];
+  const variables = work.flatMap((one) => ('builds' in one ? one.variables : []));
+  const without = fetched.length > 0 ? '' : `, or set ${variables.join(', ')} to your own`;
+  return `Go 1.26 or newer, which ${does.join(' and ')}: install it from https://go.dev/dl${without}`;
 }
 
 /** @throws Error with everything that is missing at once, before anything is built or started */

@@ -1,8 +1,16 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findProgram } from '../engines/find-program.ts';
+import type { Say } from '../engines/cache.ts';
+import { findOrInstall, type DebianProgram } from '../engines/debian.ts';
 import { runCommand } from '../engines/run-command.ts';
+
+/** 3.0 or newer. */
+export const opensslPrograms: DebianProgram = {
+  program: ['openssl'],
+  variable: 'SITESHIFT_OPENSSL',
+  packages: ['openssl'],
+};
 
 /** Who speaks to a cluster: the certificate's CN is the user, its O the group. */
 export interface Identity {
@@ -24,13 +32,15 @@ export async function makeCertificates(options: {
   readonly folder: string;
   readonly cluster: string;
   readonly identities: readonly Identity[];
+  readonly say: Say;
 }): Promise<Certificates> {
-  const { folder, cluster } = options;
+  const { folder, cluster, say } = options;
+  const openssl = await findOrInstall({ ...opensslPrograms, say });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeFileSync(join(folder, 'openssl.cnf'), OPENSSL_CONFIG);
   writeKey(folder, 'sa');
-  await issue({ folder, name: 'ca', subject: `/CN=${cluster}-ca`, section: 'authority' });
-  const server = issue({
+  await issue(openssl, { folder, name: 'ca', subject: `/CN=${cluster}-ca`, section: 'authority' });
+  const server = issue(openssl, {
     folder,
     name: 'server',
     subject: '/CN=kube-apiserver',
@@ -38,7 +48,7 @@ export async function makeCertificates(options: {
     by: 'ca',
   });
   const clients = options.identities.map(({ name, subject }) =>
-    issue({ folder, name, subject, section: 'client', by: 'ca' }),
+    issue(openssl, { folder, name, subject, section: 'client', by: 'ca' }),
   );
   await Promise.all([server, ...clients]);
   const file = (name: string) => join(folder, name);
@@ -54,10 +64,7 @@ interface Request {
   readonly by?: string;
 }
 
-async function issue({ folder, name, subject, section, by }: Request): Promise<void> {
-  const openssl = findProgram(['openssl'], 'SITESHIFT_OPENSSL');
-  if (openssl === undefined)
-    throw new Error('openssl (3.0 or newer) is missing: the clusters need certificates');
+async function issue(openssl: string, { folder, name, subject, section, by }: Request): Promise<void> {
   writeKey(folder, name);
   const wanted = ['-key', `${name}.key`, '-subj', subject, '-days', '365', '-out', `${name}.crt`];
   const form = ['-config', 'openssl.cnf', '-extensions', section];

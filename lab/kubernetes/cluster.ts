@@ -120,6 +120,7 @@ async function prepareCluster({
   folder,
   programs,
   ports: block,
+  say,
 }: ClusterOptions): Promise<ClusterSetup> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -130,6 +131,7 @@ async function prepareCluster({
     folder: join(folder, 'certificates'),
     cluster: name,
     identities: IDENTITIES,
+    say,
   });
   const server = `https://127.0.0.1:${ports.apiserver}`;
   const kubeconfig = (identity: string) => join(folder, 'kubeconfigs', `${identity}.json`);

@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
+import type { Say } from '../engines/cache.ts';
 import type { PortBlock } from '../process/ports.ts';
 import type { Supervised, Supervisor } from '../process/supervise.ts';
 import { applyAll } from './apply-all.ts';
@@ -19,15 +20,22 @@ export const WEBHOOK_CONFIGURATION = 'webhook.serving.knative.dev';
  */
 export async function guardServices(
   cluster: Cluster,
-  options: { readonly folder: string; readonly supervisor: Supervisor; readonly ports: PortBlock },
+  options: {
+    readonly folder: string;
+    readonly supervisor: Supervisor;
+    readonly ports: PortBlock;
+    readonly say: Say;
+  },
 ): Promise<Supervised> {
+  const { say } = options;
   const port = await options.ports.next();
-  const folder = join(options.folder, `${cluster.name}-webhook`);
-  const certificates = await makeCertificates({ folder, cluster: `${cluster.name}-webhook`, identities: [] });
+  const name = `${cluster.name}-webhook`;
+  const folder = join(options.folder, name);
+  const certificates = await makeCertificates({ folder, cluster: name, identities: [], say });
   const url = `https://127.0.0.1:${port}`;
   const files = { cert: certificates.file('server.crt'), key: certificates.file('server.key') };
   const webhook = await options.supervisor.start({
-    name: `${cluster.name}-webhook`,
+    name,
     command: process.execPath,
     args: [join(import.meta.dirname, 'admission-webhook.ts'), ...flags({ ...files, port })],
     ports: { https: port },

@@ -54,20 +54,18 @@ const STAGES: readonly ModuleFiles[] = [
   },
 ];
 
+/** Folders of the cache. */
+export const definitionsFolderName = `kubernetes-definitions-${KNATIVE_VERSION}`;
+export const stagesFolderName = `kwok-stages-${KWOK_VERSION}`;
+
 /** The definitions of Knative Serving and Istio. */
 export async function serviceDefinitions(say: Say): Promise<readonly KubernetesObject[]> {
-  const folder = await filesOf({
-    name: 'kubernetes-definitions',
-    version: KNATIVE_VERSION,
-    from: DEFINITIONS,
-    say,
-  });
-  return readObjects(folder);
+  return readObjects(await filesOf(definitionsFolderName, DEFINITIONS, say));
 }
 
 /** KWOK's own stages for nodes and pods. */
 export async function kwokStages(say: Say): Promise<readonly KubernetesObject[]> {
-  return readObjects(await filesOf({ name: 'kwok-stages', version: KWOK_VERSION, from: STAGES, say }));
+  return readObjects(await filesOf(stagesFolderName, STAGES, say));
 }
 
 /** Every object of the YAML files of a folder. Each file is parsed alone: some of them lack the `---` between them. */
@@ -84,16 +82,10 @@ export function parseObjects(yaml: string, source: string): readonly KubernetesO
   });
 }
 
-async function filesOf(options: {
-  name: string;
-  version: string;
-  from: readonly ModuleFiles[];
-  say: Say;
-}): Promise<string> {
-  const { name, version, from, say } = options;
+async function filesOf(name: string, from: readonly ModuleFiles[], say: Say): Promise<string> {
   return cached({
-    name: `${name}-${version}`,
-    doing: `fetching ${name} ${version} from Go modules`,
+    name,
+    doing: `fetching ${name} from Go modules`,
     typically: 'a few seconds',
     say,
     build: async (folder) => {

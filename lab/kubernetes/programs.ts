@@ -106,7 +106,8 @@ async function obtainFromModule(build: GoBuild, say: Say): Promise<string> {
   return found ?? join(await buildGoPrograms(build, say), build.name);
 }
 
-const variableFor = (name: string) => `SITESHIFT_${name.toUpperCase().replaceAll('-', '_')}`;
+/** Names the program where it lies elsewhere. */
+export const variableFor = (name: string) => `SITESHIFT_${name.toUpperCase().replaceAll('-', '_')}`;
 
 const isCached = (build: GoBuild) =>
   cachedVersions(`${build.name}-${build.version}`).some((folder) => existsSync(join(folder, 'bin')));

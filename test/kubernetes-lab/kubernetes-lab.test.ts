@@ -298,8 +298,7 @@ describe('faults', () => {
   });
 
   it('a webhook of a lost site rejects Knative Services, on the site that it was restored to as well', async () => {
-    const { folder, supervisor, ports } = testLab;
-    const webhook = await guardServices(lab.east, { folder, supervisor, ports });
+    const webhook = await guardServices(lab.east, testLab);
     const [first] = serviceObjects({ knativeServices: 1, deployments: 0, configMaps: 0, virtualServices: 0 });
     if (first === undefined) throw new Error('one service');
     const changed = (value: string) => ({
