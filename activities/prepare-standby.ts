@@ -3,7 +3,7 @@ import type { PrepareStandbyParameters } from '../domain/kubernetes/parameters.t
 import type { StepInput } from '../domain/step.ts';
 import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
 import { findBackup, type BackupSearch } from './kubernetes/backup-content.ts';
-import type { BackupObject } from './kubernetes/backups.ts';
+import type { BackupObject } from './kubernetes/backup-archive.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { installDefinitions } from './kubernetes/install-definitions.ts';
 import { findMissing } from './kubernetes/presence.ts';

@@ -4,7 +4,7 @@ import { isPlain, itemKey } from '../domain/kubernetes/restore-plan.ts';
 import type { StepInput } from '../domain/step.ts';
 import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
 import { findBackup, type BackupSearch } from './kubernetes/backup-content.ts';
-import type { BackupObject } from './kubernetes/backups.ts';
+import type { BackupObject } from './kubernetes/backup-archive.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
 import { installDefinitions } from './kubernetes/install-definitions.ts';

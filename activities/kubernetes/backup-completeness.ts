@@ -3,7 +3,7 @@ import { groupOf } from '../../domain/kubernetes/object.ts';
 import { isRestored, itemKey } from '../../domain/kubernetes/restore-plan.ts';
 import { takes } from '../../domain/kubernetes/velero-filters.ts';
 import type { BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
-import type { BackupObject } from './backups.ts';
+import type { BackupObject } from './backup-archive.ts';
 import type { KubernetesClient } from './client.ts';
 import { discoveryOf, resourceName, type Resource } from './discovery.ts';
 import { inLanes } from './lanes.ts';

@@ -6,7 +6,8 @@ import {
 } from '../../domain/kubernetes/backup-choice.ts';
 import type { RestoreBackupParameters } from '../../domain/kubernetes/parameters.ts';
 import { wantedObjects } from '../../domain/kubernetes/wanted-objects.ts';
-import { readArchive, readBackups, readVolumes, type BackupObject } from './backups.ts';
+import { readArchive, type BackupObject } from './backup-archive.ts';
+import { readBackups, readVolumes } from './backups.ts';
 import type { Bucket } from './s3.ts';
 
 export interface ReadableBackup {

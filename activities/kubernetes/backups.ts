@@ -1,14 +1,11 @@
-import { setImmediate as otherWork } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip as gunzipInThread } from 'node:zlib';
 import { clusterLabel, namesToRead, type BackupFacts } from '../../domain/kubernetes/backup-choice.ts';
-import { list, mapping, textOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
-import type { BackupItem } from '../../domain/kubernetes/restore-plan.ts';
+import { list, mapping, textOf } from '../../domain/kubernetes/object.ts';
 import type { VolumeMethods } from '../../domain/kubernetes/skipped-by-velero.ts';
 import { readFilters } from '../../domain/kubernetes/velero-filters.ts';
 import { inLanes } from './lanes.ts';
 import type { Bucket } from './s3.ts';
-import { readTar } from './tar.ts';
 
 /** The newest backups of a bucket by their own metadata: what counts, whatever a cluster has synced so far. */
 export async function readBackups(bucket: Bucket, schedule: string): Promise<readonly BackupFacts[]> {
@@ -64,50 +61,6 @@ function parse(text: Buffer | undefined): { readonly value?: unknown; readonly u
 
 const gunzip = promisify(gunzipInThread);
 
-/** An object of a backup with its content. */
-export interface BackupObject extends BackupItem {
-  readonly object: KubernetesObject;
-}
-
-/**
- * Reads the whole archive of a backup, which also proves that it can be read.
- * @throws Error that says where it is broken
- */
-export async function readArchive(bucket: Bucket, name: string): Promise<readonly BackupObject[]> {
-  const key = `backups/${name}/${name}.tar.gz`;
-  const stored = await bucket.get(key);
-  if (stored === undefined) throw new Error(`${bucket.where}${key} is missing`);
-  try {
-    return await readObjects(await gunzip(stored.body));
-  } catch (error) {
-    const size = stored.body.length;
-    throw new Error(`${bucket.where}${key} (${size} bytes) is truncated or corrupted: ${String(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-/** Between two looks at other work; heartbeats must not wait for an archive of a gigabyte. */
-const BYTES_AT_ONCE = 4 * 2 ** 20;
-
-/** The objects of an unpacked archive, letting others have their turn every few megabytes. */
-export async function readObjects(archive: Buffer): Promise<readonly BackupObject[]> {
-  const objects: BackupObject[] = [];
-  let bytes = 0;
-  for (const { path, body } of readTar(archive)) {
-    bytes += body.length;
-    if (bytes > BYTES_AT_ONCE) {
-      bytes = 0;
-      await otherWork();
-    }
-    const item = itemOf(path);
-    if (item === undefined) continue;
-    const object = JSON.parse(body.toString('utf8')) as KubernetesObject;
-    objects.push({ ...item, labels: object.metadata.labels ?? {}, object });
-  }
-  return objects;
-}
-
 /**
  * How a backup kept the data of each volume. Only Velero reads it to restore anything: a file that is not there (before
  * 1.13) or is broken says that nothing was kept.
@@ -121,12 +74,4 @@ export async function readVolumes(bucket: Bucket, name: string): Promise<VolumeM
   } catch {
     return new Map();
   }
-}
-
-/** `resources/<resource>/{cluster|namespaces/<namespace>}/<name>.json`; each version lies there once more, in between. */
-function itemOf(path: string): Omit<BackupItem, 'labels'> | undefined {
-  const match = /^resources\/([^/]+)\/(?:cluster|namespaces\/([^/]+))\/(.+)\.json$/.exec(path);
-  if (match === null) return undefined;
-  const [, resource = '', namespace, name = ''] = match;
-  return { resource, name, ...(namespace === undefined ? {} : { namespace }) };
 }

@@ -1,9 +1,9 @@
 import { clusterLabel } from '../../domain/kubernetes/backup-choice.ts';
 import { mapping } from '../../domain/kubernetes/object.ts';
-import { itemKey, webhookConfigurations } from '../../domain/kubernetes/restore-plan.ts';
+import { webhookConfigurations } from '../../domain/kubernetes/restore-plan.ts';
 import type { RestoreBackupParameters } from '../../domain/kubernetes/parameters.ts';
 import type { KubernetesCluster } from '../../domain/schema/kubernetes.ts';
-import type { BackupObject } from './backups.ts';
+import type { BackupObject } from './backup-archive.ts';
 import type { KubernetesClient } from './client.ts';
 import { findMissing } from './presence.ts';
 import { readObject } from './read-object.ts';
@@ -15,7 +15,8 @@ export async function missingWebhooks(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const wanted = objects.filter(({ resource }) => webhookConfigurations.includes(resource));
-  return (await findMissing(client, wanted, signal)).missing.map(itemKey);
+  const { missing } = await findMissing(client, wanted, signal);
+  return missing.map(({ resource, name }) => `${resource}/${name}`);
 }
 
 /** What is wrong with the Schedule that a cluster is backed up by; empty: nothing. */

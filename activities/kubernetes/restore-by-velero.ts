@@ -3,7 +3,7 @@ import { describeMessages, realErrors } from '../../domain/kubernetes/restore-re
 import { restoreTurns } from '../../domain/kubernetes/restore-turns.ts';
 import type { StepInput } from '../../domain/step.ts';
 import type { StepTools } from '../tools.ts';
-import type { BackupObject } from './backups.ts';
+import type { BackupObject } from './backup-archive.ts';
 import type { KubernetesClient } from './client.ts';
 import { findMissing } from './presence.ts';
 import { runRestore, type RestoreRun } from './run-restore.ts';

@@ -5,7 +5,7 @@ import { stripped } from '../../domain/kubernetes/strip.ts';
 import type { Operation } from '../../domain/operation.ts';
 import type { StepTools } from '../tools.ts';
 import { applyStage, type ApplyFailure } from './apply-stage.ts';
-import type { BackupObject } from './backups.ts';
+import type { BackupObject } from './backup-archive.ts';
 import type { KubernetesClient } from './client.ts';
 import { assertStampIsOurs } from './epoch-stamp.ts';
 

@@ -4,7 +4,7 @@ import { Agent, request } from 'undici';
 import { nextAttemptIn, type AnswerClass } from '../../domain/kubernetes/answers.ts';
 import type { S3Settings } from '../../domain/schema/kubernetes.ts';
 import type { StepTools } from '../tools.ts';
-import { openDownload, type Download } from './s3-download.ts';
+import { againWhenReplaced, joined, piecesOf, type Arriving, type Patience } from './s3-download.ts';
 
 /** The store answered with an error; `code` is S3's word, e.g. AccessDenied, ExpiredToken, NoSuchBucket. */
 export class S3Error extends Error {
@@ -46,6 +46,11 @@ export interface StoredObject {
 export interface Bucket {
   readonly where: string;
   get(key: string): Promise<StoredObject | undefined>;
+  /**
+   * What is too large to be held at once, in pieces as they arrive; they end with a ReplacedError when the object is
+   * replaced meanwhile.
+   */
+  read(key: string): Promise<{ readonly etag: string; readonly pieces: AsyncIterable<Buffer> } | undefined>;
   /** @returns false where the condition does not hold (somebody else wrote) */
   put(key: string, body: string, condition?: { readonly ifMatch: string } | 'if absent'): Promise<boolean>;
   list(prefix: string): Promise<readonly string[]>;
@@ -86,15 +91,14 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
   const where = `s3://${bucket}/${prefix}`;
   const urlOf = (key: string) => `${root}/${(prefix + key).split('/').map(encodeURIComponent).join('/')}`;
 
-  async function once(call: Call, download: Download | undefined) {
+  async function ask(call: Call): Promise<Arriving> {
     const signed = await new AwsV4Signer({
       ...call,
-      headers: { ...call.headers, ...download?.headers() },
       ...credentials,
       service: 's3',
       ...(sessionToken === undefined ? {} : { sessionToken }),
     }).sign();
-    const answer = await request(signed.url, {
+    const { statusCode, headers, body } = await request(signed.url, {
       method: call.method as 'GET',
       dispatcher: agent,
       headers: Object.fromEntries(signed.headers),
@@ -102,44 +106,63 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
         call.method === 'GET' ? tools.signal : AbortSignal.any([AbortSignal.timeout(WRITE_MS), tools.signal]),
       ...(call.body === undefined ? {} : { body: call.body }),
     });
-    const { statusCode: status, body } = answer;
-    const etag = String(answer.headers['etag'] ?? '');
-    if (download !== undefined && (status === 200 || status === 206))
-      return { status: 200, etag, body: await download.take({ status, etag, body }) };
-    return { status, etag, body: Buffer.from(await body.arrayBuffer()) };
+    const etag = String(headers['etag'] ?? '');
+    return { status: statusCode, etag, body, discard: () => body.dump() };
   }
 
-  async function send(call: Call, expected: readonly number[], download?: Download) {
+  function openPatience(attempted: string): Patience {
     let startedAt = Date.now();
-    const attempted = attemptedOf(call.method, call.url);
-    for (let attempt = 1, arrived = 0; ; attempt += 1) {
-      let trouble: { readonly error: unknown; readonly class: AnswerClass };
-      try {
-        const answer = await once(call, download);
-        if (expected.includes(answer.status)) return answer;
-        if (answer.status === 412 && download !== undefined) {
-          download.beginAnew();
-          throw new Error('was replaced while it was read');
-        }
-        const error = new S3Error(attempted, answer.status, codeOf(answer.body.toString('utf8')));
-        trouble = { error, class: classOf(answer.status) };
-      } catch (error) {
-        if (tools.signal.aborted) throw error;
-        trouble = { error: new Error(`${attempted}: ${String(error)}`, { cause: error }), class: 'passing' };
-      }
-      if (download !== undefined && download.arrived() > arrived) {
-        startedAt = Date.now(); // it comes, if in pieces: patience begins anew
+    let attempt = 1;
+    return {
+      renew: () => {
+        startedAt = Date.now();
         attempt = 1;
+      },
+      after: async (error, kind) => {
+        if (tools.signal.aborted) throw error;
+        const elapsedMs = Date.now() - startedAt;
+        const wait = nextAttemptIn({ class: kind, attempt, elapsedMs, random: Math.random() }, PATIENCE);
+        if (wait === undefined)
+          throw error instanceof S3Error
+            ? error
+            : new Error(`${attempted}: ${String(error)}`, { cause: error });
+        attempt += 1;
+        await sleep(wait, undefined, { signal: tools.signal });
+      },
+    };
+  }
+
+  /** Until one of the expected answers comes; `taken` is what is wanted of its body. */
+  async function send<Taken>(
+    call: Call,
+    expected: readonly number[],
+    take: (answer: Arriving) => Promise<Taken>,
+    patience = openPatience(attemptedOf(call.method, call.url)),
+  ): Promise<Taken> {
+    for (;;) {
+      try {
+        const answer = await ask(call);
+        if (expected.includes(answer.status)) return await take(answer);
+        const code = codeOf((await wholeOf(answer)).toString('utf8'));
+        throw new S3Error(attemptedOf(call.method, call.url), answer.status, code);
+      } catch (error) {
+        await patience.after(error, error instanceof S3Error ? classOf(error.status) : 'passing');
       }
-      arrived = download?.arrived() ?? 0;
-      const elapsedMs = Date.now() - startedAt;
-      const wait = nextAttemptIn(
-        { class: trouble.class, attempt, elapsedMs, random: Math.random() },
-        PATIENCE,
-      );
-      if (wait === undefined) throw trouble.error;
-      await sleep(wait, undefined, { signal: tools.signal });
     }
+  }
+
+  async function read(key: string) {
+    const call = { method: 'GET', url: urlOf(key) };
+    const patience = openPatience(attemptedOf('GET', call.url));
+    const first = await send(call, [200, 404], asItArrives, patience);
+    if (first.status === 200) {
+      const again = (headers: Readonly<Record<string, string>>) =>
+        send({ ...call, headers }, [200, 206, 412], asItArrives, patience);
+      return { etag: first.etag, pieces: piecesOf(first, again, patience) };
+    }
+    const code = codeOf((await wholeOf(first)).toString('utf8'));
+    if (neverByItself.has(code)) throw new S3Error(attemptedOf('GET', call.url), 404, code);
+    return undefined;
   }
 
   async function listed(below: string, delimiter?: string) {
@@ -149,8 +172,8 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
       const query = new URLSearchParams({ 'list-type': '2', prefix: prefix + below, 'encoding-type': 'url' });
       if (delimiter !== undefined) query.set('delimiter', delimiter);
       if (token !== undefined) query.set('continuation-token', token);
-      const answer = await send({ method: 'GET', url: `${root}?${query.toString()}` }, [200]);
-      const text = answer.body.toString('utf8');
+      const call = { method: 'GET', url: `${root}?${query.toString()}` };
+      const text = (await send(call, [200], wholeOf)).toString('utf8');
       const relative = (name: string) => decodeURIComponent(name.replaceAll('+', ' ')).slice(prefix.length);
       keys.push(...elements(text, 'Key').map(relative));
       folders.push(
@@ -165,29 +188,30 @@ export async function openBucket(settings: S3Settings, tools: StepTools): Promis
 
   return {
     where,
-    get: async (key) => {
-      const { status, body, etag } = await send(
-        { method: 'GET', url: urlOf(key) },
-        [200, 404],
-        openDownload(),
-      );
-      const code = status === 404 ? codeOf(body.toString('utf8')) : '';
-      if (neverByItself.has(code)) throw new S3Error(attemptedOf('GET', urlOf(key)), 404, code);
-      return status === 200 ? { body, etag } : undefined;
-    },
+    get: (key) =>
+      againWhenReplaced(async () => {
+        const found = await read(key);
+        return found && { etag: found.etag, body: await joined(found.pieces) };
+      }),
+    read,
     put: async (key, body, condition) => {
       const headers: Record<string, string> = { 'content-type': 'application/json' };
       if (condition === 'if absent') headers['if-none-match'] = '*';
       else if (condition !== undefined) headers['if-match'] = condition.ifMatch;
       const call = { method: 'PUT', url: urlOf(key), body, headers };
-      const { status } = await send(call, condition === undefined ? [200] : [200, 409, 412]);
-      return status === 200;
+      return send(call, condition === undefined ? [200] : [200, 409, 412], async (answer) => {
+        await wholeOf(answer);
+        return answer.status === 200;
+      });
     },
     list: async (below) => (await listed(below)).keys,
     folders: async (below) => (await listed(below, '/')).folders,
-    remove: async (key) => void (await send({ method: 'DELETE', url: urlOf(key) }, [200, 204, 404])),
+    remove: async (key) => void (await send({ method: 'DELETE', url: urlOf(key) }, [200, 204, 404], wholeOf)),
   };
 }
+
+const asItArrives = async (answer: Arriving): Promise<Arriving> => answer;
+const wholeOf = ({ body }: Arriving): Promise<Buffer> => joined(body);
 
 const attemptedOf = (method: string, url: string): string =>
   `${method} ${decodeURIComponent(new URL(url).pathname)}`;

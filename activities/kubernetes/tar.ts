@@ -1,3 +1,5 @@
+import { readBytes } from './byte-reader.ts';
+
 /** One regular file of a tar archive. */
 export interface TarFile {
   readonly path: string;
@@ -7,30 +9,38 @@ export interface TarFile {
 const BLOCK = 512;
 
 /**
- * The regular files of a tar archive, with the long names of ustar, PAX and GNU.
+ * The regular files of a tar archive, with the long names of ustar, PAX and GNU. No more than one file of it is in
+ * memory, and no more is taken than that: the archive may be larger than memory.
+ * @param wants by the path; what is not wanted is passed over
  * @throws Error when the archive ends in the middle or a header does not check
  */
-export function* readTar(archive: Buffer): Generator<TarFile> {
-  let longName: string | undefined;
-  let offset = 0;
-  while (offset + BLOCK <= archive.length) {
-    const header = archive.subarray(offset, offset + BLOCK);
-    if (header.every((byte) => byte === 0)) return;
-    checkHeader(header, offset);
-    const size = octal(header, 124, 12);
-    const body = archive.subarray(offset + BLOCK, offset + BLOCK + size);
-    if (body.length < size) break;
-    offset += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
-    const type = String.fromCharCode(header[156] ?? 0);
-    if (type === 'L') longName = text(body, 0, size);
-    else if (type === 'x') longName = paxPath(body) ?? longName;
-    else {
+export async function* readTar(
+  archive: AsyncIterable<Buffer>,
+  wants: (path: string) => boolean,
+): AsyncGenerator<TarFile> {
+  const bytes = readBytes(archive, 'tar archive');
+  try {
+    for (let longName: string | undefined; ;) {
+      const offset = bytes.passed();
+      const header = await bytes.take(BLOCK);
+      if (header.every((byte) => byte === 0)) break;
+      checkHeader(header, offset);
+      const size = octal(header, 124, 12);
+      const type = String.fromCharCode(header[156] ?? 0);
       const path = longName ?? nameIn(header);
-      longName = undefined;
-      if (type === '0' || type === '\0') yield { path, body };
+      const isName = type === 'L' || type === 'x';
+      const isWanted = (type === '0' || type === '\0') && wants(path);
+      const body = isName || isWanted ? await bytes.take(size) : Buffer.alloc(0);
+      await bytes.skip(Math.ceil(size / BLOCK) * BLOCK - body.length);
+      if (type === 'L') longName = text(body, 0, size);
+      else if (type === 'x') longName = paxPath(body) ?? longName;
+      else longName = undefined;
+      if (isWanted) yield { path, body };
     }
+    await bytes.finish(); // whatever packed it has its checksum at the very end
+  } finally {
+    await bytes.close();
   }
-  throw new Error(`tar archive ends at byte ${archive.length} in the middle: expected its end mark`);
 }
 
 function checkHeader(header: Buffer, offset: number): void {

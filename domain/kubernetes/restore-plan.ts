@@ -52,6 +52,10 @@ export const neverRestored: readonly string[] = [
   'apiservices.apiregistration.k8s.io',
 ];
 
+/** Whether anybody needs more of an object of a backup than its metadata: for a restore, or to install definitions. */
+export const isContentUsed = (resource: string): boolean =>
+  !neverRestored.includes(resource) || resource === 'customresourcedefinitions.apiextensions.k8s.io';
+
 /** The server fills these in by itself, in each namespace. */
 const made = new Set(['configmaps/kube-root-ca.crt', 'serviceaccounts/default', 'services/kubernetes']);
 

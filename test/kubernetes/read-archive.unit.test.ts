@@ -1,47 +1,68 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { readArchive, readObjects } from '../../activities/kubernetes/backups.ts';
+import { readArchive } from '../../activities/kubernetes/backup-archive.ts';
 import type { Bucket } from '../../activities/kubernetes/s3.ts';
+import { tarEnd, tarFile } from './tar-archive.ts';
+
+const name = 'resources/configmaps/namespaces/shop/a.json';
+const object = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'a', namespace: 'shop', managedFields: [{ manager: 'kubectl' }] },
+  data: { a: '1' },
+});
+const archive = Buffer.concat([
+  tarFile(name, object),
+  tarFile('resources/configmaps/v1-preferredversion/namespaces/shop/a.json', object),
+  tarFile('metadata/version', '1.1.0'),
+  tarEnd,
+]);
+
+function bucketOf(body: Buffer | undefined, broken?: Error): Bucket {
+  async function* pieces(whole: Buffer) {
+    yield whole;
+    if (broken !== undefined) throw broken;
+  }
+  const read = async () => (body === undefined ? undefined : { etag: '', pieces: pieces(body) });
+  return { where: 's3://b/', read } as unknown as Bucket;
+}
 
 describe('readArchive', () => {
-  const file = (name: string, body: string) => {
-    const header = Buffer.alloc(512);
-    header.write(name, 0);
-    header.write('0000644\0', 100);
-    header.write(`${body.length.toString(8).padStart(11, '0')}\0`, 124);
-    header.write('        ', 148);
-    header.write('0', 156);
-    const checksum = header.reduce((total, byte) => total + byte, 0);
-    header.write(`${checksum.toString(8).padStart(6, '0')}\0 `, 148);
-    return Buffer.concat([header, Buffer.from(body.padEnd(Math.ceil(body.length / 512) * 512, '\0'))]);
-  };
-  const object = JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'a', namespace: 'shop' },
+  it('reads each object once, without what belongs to the cluster that it comes from', async () => {
+    expect(await readArchive(bucketOf(gzipSync(archive)), 'b')).toEqual([
+      {
+        resource: 'configmaps',
+        namespace: 'shop',
+        name: 'a',
+        labels: {},
+        object: {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { name: 'a', namespace: 'shop' },
+          data: { a: '1' },
+        },
+      },
+    ]);
   });
-  const archive = Buffer.concat([
-    file('resources/configmaps/namespaces/shop/a.json', object),
-    file('resources/configmaps/v1-preferredversion/namespaces/shop/a.json', object),
-    file('metadata/version', '1.1.0'),
-    Buffer.alloc(1_024),
-  ]);
-  const bucket = (body: Buffer | undefined): Bucket =>
-    ({
-      where: 's3://b/',
-      get: async () => (body === undefined ? undefined : { body, etag: '' }),
-    }) as unknown as Bucket;
 
-  it('reads each object once', async () => {
-    expect(await readArchive(bucket(gzipSync(archive)), 'b')).toMatchObject([
-      { resource: 'configmaps', namespace: 'shop', name: 'a' },
+  it('keeps only the metadata of what no restore brings, and definitions as they are', async () => {
+    const metadata = { name: 'a' };
+    const spec = { b: 1 };
+    const file = (resource: string) =>
+      tarFile(`resources/${resource}/cluster/a.json`, JSON.stringify({ kind: 'Any', metadata, spec }));
+    const packed = gzipSync(
+      Buffer.concat([file('pods'), file('customresourcedefinitions.apiextensions.k8s.io'), tarEnd]),
+    );
+    const objects = (await readArchive(bucketOf(packed), 'b')).map((one) => one.object);
+    expect(objects).toEqual([
+      { kind: 'Any', metadata },
+      { kind: 'Any', metadata, spec },
     ]);
   });
 
   it('lets others have their turn: heartbeats of a step must not wait for a large archive', async () => {
-    const name = 'resources/configmaps/namespaces/shop/a.json';
     const large = JSON.stringify({ ...(JSON.parse(object) as object), data: { a: 'x'.repeat(2 ** 20) } });
-    const files = Array.from({ length: 13 }, () => file(name, large));
+    const files = Array.from({ length: 13 }, () => tarFile(name, large));
     let turns = 0;
     let isOver = false;
     const count = () => {
@@ -49,22 +70,35 @@ describe('readArchive', () => {
       if (!isOver) setImmediate(count);
     };
     setImmediate(count);
-    expect(await readObjects(Buffer.concat([...files, Buffer.alloc(1_024)]))).toHaveLength(13);
+    const packed = gzipSync(Buffer.concat([...files, tarEnd]));
+    expect(await readArchive(bucketOf(packed), 'b')).toHaveLength(13);
     isOver = true;
-    expect(turns).toBeGreaterThanOrEqual(3);
+    expect(turns).toBeGreaterThanOrEqual(13);
   });
 
   it.each<[string, Buffer | undefined, RegExp]>([
     ['gone', undefined, /is missing/],
     ['cut off while compressed', gzipSync(archive).subarray(0, 60), /truncated or corrupted/],
     ['cut off inside', gzipSync(archive.subarray(0, 700)), /truncated or corrupted.*ends at byte 700/],
+    ['without its end mark', gzipSync(archive.subarray(0, 1_024)), /corrupted.*ends at byte 1024/],
     [
       'with a flipped header',
       gzipSync(Buffer.concat([Buffer.from('x'), archive.subarray(1)])),
       /does not check/,
     ],
+    [
+      'with a wrong checksum behind its end mark',
+      gzipSync(archive).map((byte, index, { length }) => (index === length - 8 ? byte ^ 1 : byte)) as Buffer,
+      /\(\d+ bytes read\) is truncated or corrupted: Error: incorrect data check/,
+    ],
     ['something else', Buffer.from('<html>'), /truncated or corrupted/],
   ])('says so when it is %s', async (_, body, message) => {
-    await expect(readArchive(bucket(body), 'b')).rejects.toThrow(message);
+    await expect(readArchive(bucketOf(body), 'b')).rejects.toThrow(message);
+  });
+
+  it('does not take a store that breaks off for a broken archive', async () => {
+    const half = gzipSync(archive).subarray(0, 60);
+    const broken = new Error('GET /b/b.tar.gz: 503 SlowDown');
+    await expect(readArchive(bucketOf(half, broken), 'b')).rejects.toBe(broken);
   });
 });

@@ -76,4 +76,50 @@ describe('an object of a bucket', () => {
     });
     expect((await bucket.get('archive'))?.body.equals(content)).toBe(true);
   });
+
+  it('ends in the middle when it is replaced, for whoever reads it in pieces', async () => {
+    let asked = 0;
+    const { bucket, ranges } = await bucketOf((request, response) => {
+      asked += 1;
+      if (asked === 2) response.writeHead(412).end('<Error><Code>PreconditionFailed</Code></Error>');
+      else sendPart(request, response, 6_000, '"one"');
+    });
+    const { pieces } = (await bucket.read('archive')) ?? { pieces: [] };
+    let arrived = 0;
+    const all = async () => {
+      for await (const piece of pieces) arrived += piece.length;
+    };
+    await expect(all()).rejects.toThrow('was replaced while it was read');
+    expect([arrived, ...ranges]).toEqual([6_000, 'all', 'bytes=6000- "one"']);
+  });
+
+  it('is not sent faster than it is read, and no further when nobody reads on', async () => {
+    const large = Buffer.alloc(2 ** 20);
+    let sent = 0;
+    let isClosed = false;
+    const { bucket } = await bucketOf((_, response) => {
+      response.on('close', () => (isClosed = true));
+      response.writeHead(200, { 'content-length': 256 * large.length, etag: '"one"' });
+      const more = () => {
+        for (let goesOn = true; goesOn && sent < 256 * large.length;) {
+          sent += large.length;
+          goesOn = !isClosed && response.write(large);
+        }
+      };
+      response.on('drain', more);
+      more();
+    });
+    const { pieces } = (await bucket.read('archive')) ?? { pieces: [] };
+    let read = 0;
+    let most = 0;
+    for await (const piece of pieces) {
+      read += piece.length;
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+      most = Math.max(most, sent - read);
+      if (read > 8 * large.length) break;
+    }
+    await expect.poll(() => isClosed).toBe(true);
+    expect(most).toBeLessThan(64 * large.length); // the rest is what two sockets hold
+    expect(sent).toBeLessThan(128 * large.length);
+  });
 });

@@ -56,7 +56,7 @@ export function mistrusting(): void {
     const metadata = () => 'velero-backup.json';
     const inArchive = (because: string) =>
       new RegExp(
-        `^daily-1: s3://backups/backups/daily-1/daily-1\\.tar\\.gz \\(\\d+ bytes\\) is truncated or corrupted: ${because}`,
+        `^daily-1: s3://backups/backups/daily-1/daily-1\\.tar\\.gz \\(\\d+ bytes read\\) is truncated or corrupted: ${because}`,
         'm',
       );
     it.each<[string, (name: string) => string, (path: string, whole: Buffer) => void, RegExp]>([

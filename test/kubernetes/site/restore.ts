@@ -101,7 +101,7 @@ export function restoring(): void {
       expect(outcome).toMatchObject({ status: 'done', after: { missing: 0, backup: { name: 'daily-2' } } });
       expect(outcome.leftToDo).toEqual([
         expect.stringMatching(
-          /^west lacks validatingwebhookconfigurations\S+\/\/validation\.webhook\.serving\.knative\.dev: once their pods are up, velero restore create --from-backup daily-2 /,
+          /^west lacks validatingwebhookconfigurations\.admissionregistration\.k8s\.io\/validation\.webhook\.serving\.knative\.dev: once their pods are up, velero restore create --from-backup daily-2 /,
         ),
         'west has no Schedule daily: until it is put right nothing backs west up, and no failback finds a backup',
       ]);
