@@ -1,5 +1,8 @@
 import type { StepRecord } from '../../domain/run.ts';
 import { checkSecrets } from '../../domain/schema/secrets.ts';
+import type { Inventory } from '../../domain/schema/inventory.ts';
+import type { Loaded } from '../../domain/schema/load.ts';
+import type { Runbook } from '../../domain/schema/runbook.ts';
 import type { ClientConfig } from '../config.ts';
 import { CommandFailure } from '../exit-codes.ts';
 import type { Ending } from '../exit-codes.ts';
@@ -73,7 +76,30 @@ async function lookAtFiles(
     `${moves.length - stuck.length} of ${moves.length} runbook and site pairs compile`,
     stuck.flatMap(({ because }) => because)[0] ?? 'add runbooks that need nothing but `from` and `to`',
   );
-  return { findings: [files, secrets, compiling], moves };
+  const clusters = rehearsalOf(inventory.value, runbooks, moves);
+  return { findings: [files, secrets, compiling, ...clusters], moves };
+}
+
+/** Backups, definitions and quotas are looked at by a rehearsal alone: without one, silence would look like health. */
+function rehearsalOf(
+  { kubernetes }: Inventory,
+  runbooks: readonly Loaded<Runbook>[],
+  moves: readonly PossibleMove[],
+): readonly Finding[] {
+  if (Object.keys(kubernetes?.clusters ?? {}).length === 0) return [];
+  const rehearsing = runbooks
+    .filter(({ value }) => value.steps.some(({ uses }) => uses === 'rehearseKubernetes'))
+    .map(({ value }) => value.name);
+  const tries = moves.filter(({ runbook }) => rehearsing.includes(runbook));
+  const possible = tries.filter(({ isPossible }) => isPossible);
+  const why = tries[0]?.because[0] ?? 'no runbook for two sites has a step rehearseKubernetes';
+  const detail =
+    possible.length > 0
+      ? `rehearsed by ${[...new Set(possible.map(({ runbook }) => runbook))].join(', ')}`
+      : `nobody looks at backups, manifests, definitions and quotas before they are needed: ${why}`;
+  return [
+    finding('clusters', possible.length > 0, detail, 'take runbooks/kubernetes-rehearsal.yaml of siteshift'),
+  ];
 }
 
 async function lookAtTemporal(

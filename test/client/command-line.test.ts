@@ -152,6 +152,32 @@ test('without Temporal: 5, in words and as JSON', async () => {
   });
 });
 
+test('the doctor says whether anybody rehearses a failover of the clusters', async () => {
+  const clusters = async (more: { readonly [name: string]: string }) => {
+    const { findings } = JSON.parse((await run(['--json', 'doctor'], more)).out) as {
+      findings: readonly { what: string }[];
+    };
+    return findings.filter(({ what }) => what === 'clusters');
+  };
+  const example = { SITESHIFT_INVENTORY: 'siteshift.example.yaml' };
+  const [without, rehearsed, none] = await Promise.all([
+    clusters(example),
+    clusters({ ...example, SITESHIFT_RUNBOOKS: 'runbooks' }),
+    clusters({}), // an inventory without any
+  ]);
+  expect(without).toEqual([
+    {
+      what: 'clusters',
+      ok: false,
+      detail:
+        'nobody looks at backups, manifests, definitions and quotas before they are needed: no runbook for two sites has a step rehearseKubernetes',
+      remedy: 'take runbooks/kubernetes-rehearsal.yaml of siteshift',
+    },
+  ]);
+  expect(rehearsed).toEqual([{ what: 'clusters', ok: true, detail: 'rehearsed by kubernetes-rehearsal' }]);
+  expect(none).toEqual([]);
+});
+
 test('a reader that has had enough ends the command without a word', () => {
   const script = 'set -o pipefail; "$0" client/cli.js schemas | true';
   const { status, stderr } = spawnSync('bash', ['-c', script, process.execPath], { encoding: 'utf8' });
