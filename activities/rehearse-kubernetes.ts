@@ -10,6 +10,7 @@ import type {
   ApplyManifestsParameters,
   RehearseKubernetesParameters,
 } from '../domain/kubernetes/parameters.ts';
+import type { KubernetesObject } from '../domain/kubernetes/object.ts';
 import { storeAge } from '../domain/kubernetes/store-age.ts';
 import type { Decision, StepInput, StepOutcome } from '../domain/step.ts';
 import { applyManifests } from './apply-manifests.ts';
@@ -136,18 +137,19 @@ async function content(
   { backup, stored }: Material,
   tools: StepTools,
 ): Promise<readonly KubernetesFinding[]> {
-  const [brought, applied] = await Promise.all([
+  const objectsOf = (items: readonly { readonly object: KubernetesObject }[]) =>
+    items.map(({ object }) => object);
+  const [restored, applied] = await Promise.all([
     backup.then(
-      (chosen) => chosen?.wanted ?? [],
+      (chosen) => objectsOf(chosen?.wanted ?? []),
       () => [],
     ),
     stored.then(
-      ({ manifests }) => manifests,
+      ({ manifests }) => objectsOf(manifests),
       () => [],
     ),
   ]);
-  const objects = [...brought, ...applied].map(({ object }) => object);
-  return inspectContent(await clientOf(standby.name, standby.cluster, tools), objects);
+  return inspectContent(await clientOf(standby.name, standby.cluster, tools), { restored, applied });
 }
 
 async function storedManifests(

@@ -5,7 +5,7 @@ import type { ScaleOutNodesParameters } from '../domain/kubernetes/parameters.ts
 import type { StepInput } from '../domain/step.ts';
 import { callHttp, jsonObject } from './call-json.ts';
 import { StepFailed, StepRefused, type Applied, type StepKind, type Verified } from './define-step.ts';
-import { nodeShortages, quotaShortages } from './kubernetes/capacity-check.ts';
+import { checkQuotas, nodeShortages } from './kubernetes/capacity-check.ts';
 import { clientOf } from './kubernetes/client.ts';
 import { assertStampIsOurs, claimStamp } from './kubernetes/epoch-stamp.ts';
 import { keepFormer, readFormer } from './kubernetes/former-state.ts';
@@ -38,7 +38,7 @@ async function observe(input: Input, tools: StepTools): Promise<PoolObserved> {
   const manifests = stored?.manifests.map(({ object }) => object) ?? [];
   const shortages = [
     ...nodeShortages(manifests, poolsOf(input)),
-    ...(await quotaShortages(client, manifests)),
+    ...(await checkQuotas(client, { applied: manifests, restored: [] })).shortages,
   ];
   const former = isScaled(seen) ? ((await readFormer(client, ownerOf(input))) ?? null) : null;
   return { ...seen, shortages, former };

@@ -1,6 +1,8 @@
-import { good, problem, warning, type KubernetesFinding } from '../../domain/kubernetes/findings.ts';
+import { good, lookAt, problem, warning, type KubernetesFinding } from '../../domain/kubernetes/findings.ts';
 import { imagesOf } from '../../domain/kubernetes/manifest-findings.ts';
 import { list, mapping, textOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
+import type { Coming } from '../../domain/kubernetes/quota.ts';
+import { checkQuotas } from './capacity-check.ts';
 import type { KubernetesClient } from './client.ts';
 import { listObjects } from './list.ts';
 
@@ -17,9 +19,24 @@ const cut = (texts: readonly string[]): string =>
 /** What would not come to life on a cluster of all that a failover brings: the backup's part and the store's. */
 export async function inspectContent(
   client: KubernetesClient,
-  objects: readonly KubernetesObject[],
+  coming: Coming,
 ): Promise<readonly KubernetesFinding[]> {
-  return [...(await storageClasses(client, objects)), ...inspectImages(objects)];
+  const objects = [...coming.restored, ...coming.applied];
+  const quotas = lookAt(`quotas on ${client.name}`, `see to ${client.name}`, () =>
+    inspectQuotas(client, coming),
+  );
+  return [...(await storageClasses(client, objects)), ...(await quotas), ...inspectImages(objects)];
+}
+
+async function inspectQuotas(
+  client: KubernetesClient,
+  coming: Coming,
+): Promise<readonly KubernetesFinding[]> {
+  const what = `quotas on ${client.name}`;
+  const { quotas, shortages } = await checkQuotas(client, coming);
+  if (shortages.length === 0) return [good(what, `all ${quotas} let through what would come`)];
+  const more = shortages.length > SHOWN ? [`${shortages.length - SHOWN} more of this sort`] : [];
+  return [...shortages.slice(0, SHOWN), ...more].map((seen) => problem(what, seen, 'raise the quota'));
 }
 
 async function storageClasses(
@@ -52,9 +69,9 @@ function classesOf({ kind, spec }: KubernetesObject): readonly string[] {
 
 /** Images that would run: from where, and how many could change under our hands because they have no digest. */
 export function inspectImages(objects: readonly KubernetesObject[]): readonly KubernetesFinding[] {
-  const images = [...new Set(objects.flatMap(imagesOf))];
+  const images = [...new Set(objects.flatMap(imagesOf))].toSorted();
   if (images.length === 0) return [];
-  const registries = [...new Set(images.map(registryOf))];
+  const registries = [...new Set(images.map(registryOf))].toSorted();
   const loose = images.filter((image) => !image.includes('@sha256:'));
   const what = 'images of services and platform';
   return [

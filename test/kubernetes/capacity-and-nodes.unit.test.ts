@@ -1,12 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  demandBeyond,
-  demandOf,
-  offeredBy,
-  quotaLeft,
-  shortages,
-  sum,
-} from '../../domain/kubernetes/capacity.ts';
+import { demandOf, offeredBy, shortages, sum } from '../../domain/kubernetes/capacity.ts';
 import { quantity } from '../../domain/kubernetes/covers.ts';
 import { nodeProblems } from '../../domain/kubernetes/nodes.ts';
 import type { NodePool } from '../../domain/schema/kubernetes.ts';
@@ -51,36 +44,6 @@ describe('capacity', () => {
     expect(offeredBy([pool(3, { cpu: '4', pods: '110' }), pool(2, { cpu: '500m', memory: '1Gi' })])).toEqual({
       cpu: 13,
     });
-  });
-  it.each<[string, object, object]>([
-    ['hard less used', { hard: { 'requests.cpu': '4', pods: '10' } }, { cpu: 2.5, pods: 3 }],
-    [
-      'the tighter of two names',
-      { hard: { cpu: '9', 'requests.cpu': '4', 'count/pods': '2' } },
-      { cpu: 2.5, pods: 2 },
-    ],
-    ['more in use than there may be', { hard: { 'requests.cpu': '1' } }, { cpu: 0 }],
-    ['nothing of ours', { hard: { 'count/secrets': '1' } }, {}],
-    ['for some pods only', { hard: { pods: '1' }, scopes: ['BestEffort'] }, {}],
-    ['for a class only', { hard: { pods: '1' }, scopeSelector: { matchExpressions: [] } }, {}],
-  ])('what a quota still gives: %s', (_, spec, left) => {
-    const status = { used: { 'requests.cpu': '1500m', cpu: '1500m', pods: '7' } };
-    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec, status };
-    expect(quotaLeft(quota)).toEqual(left);
-  });
-  it('asks for nothing more once its pods run, for the rest while some do', () => {
-    const wanted = workload({ replicas: 4, template: { spec: { containers } } });
-    const live = (spec: object, replicas: number) => ({ ...workload(spec), status: { replicas } });
-    const four = { replicas: 4, template: { spec: { containers } } };
-    expect(demandBeyond(wanted, undefined)).toEqual(demandOf(wanted));
-    expect(demandBeyond(wanted, live(four, 4))).toEqual({ cpu: 0, memory: 0, pods: 0 });
-    expect(demandBeyond(wanted, live(four, 1))).toEqual({ cpu: 3.75, memory: 3 * 2 ** 30, pods: 3 });
-    expect(demandBeyond(wanted, live({ ...four, replicas: 2 }, 2)).pods).toBe(2);
-    const metadata = { annotations: { 'autoscaling.knative.dev/min-scale': '2' } };
-    const knative = workload({ template: { metadata, spec: { containers } } }, 'serving.knative.dev/v1');
-    const conditions = [{ type: 'Ready', status: 'True' }];
-    expect(demandBeyond(knative, knative).pods).toBe(2);
-    expect(demandBeyond(knative, { ...knative, status: { conditions } }).pods).toBe(0);
   });
   it.each([
     ['500m', 0.5],

@@ -16,9 +16,9 @@ it('names the registries that a standby must reach, and the images that may chan
   expect(found.map(({ level, seen }) => [level, seen])).toEqual([
     [
       'ok',
-      '4 from registry.example:5000, docker.io, localhost: the standby must reach them without the lost site',
+      '4 from docker.io, localhost, registry.example:5000: the standby must reach them without the lost site',
     ],
-    ['warning', '3 without a digest: nginx, library/redis:7, localhost/tool:1'],
+    ['warning', '3 without a digest: library/redis:7, localhost/tool:1, nginx'],
   ]);
   expect(inspectImages([])).toEqual([]);
 });

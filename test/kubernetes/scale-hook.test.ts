@@ -183,8 +183,7 @@ describe('scaleOutNodes by a hook', () => {
     await setStatus(quota, { used: { 'requests.memory': '2Gi' } });
     expect(await runStep(scaleOutNodes, input, stepTools())).toMatchObject({
       status: 'refused',
-      summary:
-        'memory of what quota shop/compute still gives: the manifests ask for 4.0 GiB, there is 3.0 GiB',
+      summary: 'namespace shop, quota compute: requests.memory: 4.0 GiB asked for, 3.0 GiB left',
     });
     // What the manifest's own pods use is not asked for a second time.
     await setStatus(quota, { used: { 'requests.memory': '0' } });
