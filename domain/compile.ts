@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
 import { expanders, gatewayParameters } from './expand-steps.ts';
 import type { ExpandContext, Expanded } from './expand-context.ts';
 import { ancestorsOf } from './graph.ts';
 import { describeLeftOut, leftOutOf, notesOf } from './left-out.ts';
 import type { ExpandedStep } from './left-out.ts';
-import { canonicalJson } from './json.ts';
 import type { Json } from './json.ts';
 import type { ObservedTopology, Plan, PlanStep } from './plan.ts';
+import { planDigest } from './plan-digest.ts';
 import type { RunRequest } from './run.ts';
 import { resolveParameters } from './runbook-parameters.ts';
 import type { ParameterValues } from './runbook-parameters.ts';
@@ -74,12 +73,6 @@ function inStyle(step: RunbookStep, style: Style): RunbookStep {
   return style === 'graceful' && more.length > 0
     ? { ...step, needs: [...new Set([...step.needs, ...more])] }
     : step;
-}
-
-/** The digest of a plan without its `digest` and `mode`. */
-export function planDigest(plan: Omit<Plan, 'digest'>): string {
-  const { mode: _, ...bound } = plan;
-  return createHash('sha256').update(canonicalJson(bound)).digest('hex');
 }
 
 function siteValue(key: 'from' | 'to', values: ParameterValues): { from?: string; to?: string } {

@@ -22,8 +22,10 @@ export const failures = {
   },
   PlanRefused: {
     isRetryable: false,
-    meaning: 'The runbook does not compile for these sites and parameters; nothing was changed.',
-    operatorDoes: 'Correct the runbook or the request as the message says and start again.',
+    meaning:
+      'The runbook does not compile for these sites and parameters, or a plan is malformed or not what its digest says; nothing was changed.',
+    operatorDoes:
+      'Correct the runbook or the request as the message says and start again; let `runRunbook` make the plan.',
   },
   CommandRefused: {
     isRetryable: false,

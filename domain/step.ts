@@ -13,7 +13,8 @@ export type StepMode = (typeof stepModes)[number];
  * reversible: an abort undoes it. forward-only: it is not undone, but harms nothing when it stays.
  * point-of-no-return: from its opening on the only way is forward (an abort is refused with the reason).
  */
-export type Reversibility = 'reversible' | 'forward-only' | 'point-of-no-return';
+export const reversibilities = ['reversible', 'forward-only', 'point-of-no-return'] as const;
+export type Reversibility = (typeof reversibilities)[number];
 
 /** The single argument of every step activity. */
 export interface StepInput<Parameters = Json> {

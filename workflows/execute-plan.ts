@@ -1,6 +1,13 @@
-import { allHandlersFinished, CancellationScope, condition, setHandler } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { initialState } from '../domain/run-state.ts';
 import type { RunRecord } from '../domain/run.ts';
+import { checkPlan } from './check-plan.ts';
 import { statusQuery, type ExecutePlanInput } from './messages.ts';
 import { handleOperatorUpdates } from './operator-updates.ts';
 import { PlanRun } from './plan-run.ts';
@@ -12,6 +19,7 @@ import { Publisher } from './publish.ts';
  */
 export async function executePlan(input: ExecutePlanInput): Promise<RunRecord> {
   const { plan, request, operation, startedAt, decisions } = input;
+  checkPlan(plan, { workflowId: workflowInfo().workflowId, planDigest: request.planDigest });
   const publisher = new Publisher();
   const state = initialState(plan, request.by ?? 'not said', decisions);
   const run = new PlanRun(state, { operation, request, startedAt }, publisher);

@@ -12,6 +12,7 @@ import { parseRunRequest, type FullRunRequest } from '../domain/run-request.ts';
 import { renderMarkdown } from '../domain/report/markdown.ts';
 import type { RunOutcome, RunRecord, RunRequest } from '../domain/run.ts';
 import { seconds } from './answers.ts';
+import { checkPlan } from './check-plan.ts';
 import { compilePlan, observeTopology } from './planning-activities.ts';
 import { runLocked } from './locked-plan.ts';
 import { namedFailure } from './named-failure.ts';
@@ -54,6 +55,7 @@ async function planAndRun(entry: RunEntry, request: FullRunRequest): Promise<Run
   entry.show({ phase: 'compiling' });
   const compiled = await compilePlan({ request, observed });
   const { plan, notes } = compiled;
+  checkPlan(plan);
   upsertSearchAttributes([{ key: searchAttributeKeys.domain, value: plan.domain }]);
   entry.show({ plan, ...(notes.length === 0 ? {} : { because: notes }) });
 

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { planDigest } from '../../domain/plan-digest.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { executePlan } from '../../workflows/execute-plan.ts';
 
@@ -53,21 +54,23 @@ const milliseconds = (time: { seconds?: unknown; nanos?: number | null } | null 
   Number(time?.seconds ?? 0) * 1_000 + (time?.nanos ?? 0) / 1e6;
 
 /** A plan of `steps` callHooks that find nothing to do, one after the other. */
-export const chainPlan = (domain: string, steps: number, url: string): Plan => ({
-  version: 1,
-  runbook: 'bench',
-  domain,
-  mode: 'real',
-  style: 'graceful',
-  drill: false,
-  steps: Array.from({ length: steps }, (_, index) => ({
-    id: `step-${index}`,
-    kind: 'callHook',
-    title: `Find step ${index} done`,
-    needs: index === 0 ? [] : [`step-${index - 1}`],
-    reversibility: 'forward-only',
-    parameters: { hook: 'bench', url, timeoutMs: 10_000, with: {} },
-  })),
-  sources: { inventory: '', runbook: '' },
-  digest: '0'.repeat(64),
-});
+export function chainPlan(domain: string, steps: number, url: string): Plan {
+  const plan = {
+    version: 1,
+    runbook: 'bench',
+    domain,
+    mode: 'real',
+    style: 'graceful',
+    drill: false,
+    steps: Array.from({ length: steps }, (_, index) => ({
+      id: `step-${index}`,
+      kind: 'callHook',
+      title: `Find step ${index} done`,
+      needs: index === 0 ? [] : [`step-${index - 1}`],
+      reversibility: 'forward-only' as const,
+      parameters: { hook: 'bench', url, timeoutMs: 10_000, with: {} },
+    })),
+    sources: { inventory: '', runbook: '' },
+  } as const;
+  return { ...plan, digest: planDigest(plan) };
+}

@@ -4,7 +4,7 @@ import { commandRefusal } from '../../domain/judge-command.ts';
 import { commandProblems, type RunCommandName, type RunCommands } from '../../domain/run-commands.ts';
 import { initialState, stepEnded, stepStarted, type RunState } from '../../domain/run-state.ts';
 import type { OutcomeStatus } from '../../domain/step.ts';
-import { testDigest, testOutcome, testPlan } from '../workflow/test-plan.ts';
+import { testOutcome, testPlan } from '../workflow/test-plan.ts';
 
 const said = { by: 'bob', reason: 'because' };
 
@@ -77,7 +77,7 @@ describe('moments', () => {
     { id: 'ask-2', ...approve },
     { id: 'look', ...hold },
   ];
-  const approval = { by: 'bob', planDigest: testDigest };
+  const approval = { by: 'bob', planDigest: testPlan(steps).digest };
   const forward = 'the only way is forward (retry, force, accept or skip what is parked)';
   const cases: readonly {
     readonly seen: Parameters<typeof stateWith>[0];

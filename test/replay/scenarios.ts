@@ -1,7 +1,7 @@
 import type { ScriptedSteps } from '../workflow/scripted-steps.ts';
 import { scriptedSteps } from '../workflow/scripted-steps.ts';
 import * as messages from '../../workflows/messages.ts';
-import { testDigest, testOutcome, testPlan } from '../workflow/test-plan.ts';
+import { testOutcome, testPlan } from '../workflow/test-plan.ts';
 import type { CompiledPlan } from '../../activities/compile-plan.ts';
 import type { ApproveCommand } from '../../domain/run-commands.ts';
 import type { Plan } from '../../domain/plan.ts';
@@ -18,6 +18,13 @@ export interface ReplayScenario {
 const said = { by: 'bob', reason: 'because' };
 const isParked = (record: { readonly phase: string }) => record.phase === 'parked';
 const retry = (step: string) => ({ args: [{ step }] as [{ step: string }] });
+
+const approvedPlan = testPlan(
+  [{ id: 'ask', kind: 'approve', parameters: { message: 'Go?', approvers: [], timeoutMs: 60_000 } }],
+  {
+    domain: 'approved',
+  },
+);
 
 export const replayScenarios = (): { readonly [name: string]: ReplayScenario } => ({
   completed: {
@@ -72,16 +79,11 @@ export const replayScenarios = (): { readonly [name: string]: ReplayScenario } =
     },
   },
   approved: {
-    plan: testPlan(
-      [{ id: 'ask', kind: 'approve', parameters: { message: 'Go?', approvers: [], timeoutMs: 60_000 } }],
-      {
-        domain: 'approved',
-      },
-    ),
+    plan: approvedPlan,
     policy: { approval: 'always' },
     script: scriptedSteps(),
     operate: async (run, execution) => {
-      const approval = { args: [{ ...said, planDigest: testDigest }] as [ApproveCommand] };
+      const approval = { args: [{ ...said, planDigest: approvedPlan.digest }] as [ApproveCommand] };
       const isWaiting = (record: { readonly phase: string }) => record.phase === 'awaiting-approval';
       await whenStatus(run, isWaiting);
       await run.executeUpdate(messages.approveUpdate, approval);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { compilePlan, planDigest } from '../../domain/compile.ts';
+import { compilePlan } from '../../domain/compile.ts';
+import { planDigest } from '../../domain/plan-digest.ts';
 import type { ObservedTopology, Plan } from '../../domain/plan.ts';
 import type { RunRequest } from '../../domain/run.ts';
 import { loadInventory, loadRunbook } from '../../domain/schema/load.ts';

@@ -6,7 +6,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import * as messages from '../../workflows/messages.ts';
 import { rejectionOf } from './rejection.ts';
 import { scriptedSteps } from './scripted-steps.ts';
-import { compiled, testDigest, testPlan } from './test-plan.ts';
+import { compiled, testPlan } from './test-plan.ts';
 import { execute, openWorkflowLab, stepIn, whenStatus, type WorkflowLab } from './workflow-lab.ts';
 
 let lab: WorkflowLab;
@@ -23,24 +23,25 @@ const isWaiting = (record: RunRecord) => record.phase === 'awaiting-approval';
 async function runAsking(
   domain: string,
   policy: Partial<CompiledPlan['policy']>,
-  answer: (run: WorkflowHandle<typeof runRunbook>) => Promise<unknown>,
-): Promise<{ readonly record: RunRecord; readonly steps: readonly string[] }> {
+  answer: (run: WorkflowHandle<typeof runRunbook>, digest: string) => Promise<unknown>,
+): Promise<{ readonly record: RunRecord; readonly steps: readonly string[]; readonly digest: string }> {
   const script = scriptedSteps();
   const plan = compiled(testPlan([{ id: 'a' }], { domain }), { approval: 'always', ...policy });
   return lab.withWorker({ compiled: plan, steps: script.steps }, async (queue) => {
     const run = await lab.startRun(queue, request);
     await whenStatus(run, isWaiting);
-    await answer(run);
+    const { digest } = plan.plan;
+    await answer(run, digest);
     const { record } = await run.result();
-    return { record, steps: script.calls.map(({ step }) => step) };
+    return { record, steps: script.calls.map(({ step }) => step), digest };
   });
 }
 
-const approval = { planDigest: testDigest.slice(0, 12), by: 'bob', reason: 'seen' };
+const approval = (digest: string) => ({ planDigest: digest.slice(0, 12), by: 'bob', reason: 'seen' });
 
 test('an approved run executes, and its record keeps who approved', limit, async () => {
-  const { record, steps } = await runAsking('approved', {}, (run) =>
-    run.executeUpdate(messages.approveUpdate, { args: [approval] }),
+  const { record, steps } = await runAsking('approved', {}, (run, digest) =>
+    run.executeUpdate(messages.approveUpdate, { args: [approval(digest)] }),
   );
   expect(record.outcome).toBe('completed');
   expect(record.decisions).toMatchObject([{ action: 'approve', by: 'bob', reason: 'seen' }]);
@@ -57,35 +58,34 @@ test('a declined run ends as refused, and nothing was executed', limit, async ()
 });
 
 test('an approval that nobody gave is a refusal', limit, async () => {
-  const { record, steps } = await runAsking('silence', { approvalTimeoutMs: 4_000 }, async () => {});
+  const { record, steps, digest } = await runAsking('silence', { approvalTimeoutMs: 4_000 }, async () => {});
   expect(record.outcome).toBe('refused');
-  expect(record.because).toEqual([
-    `nobody approved plan ${testDigest} within 4 s, which counts as a refusal`,
-  ]);
+  expect(record.because).toEqual([`nobody approved plan ${digest} within 4 s, which counts as a refusal`]);
   expect(steps).toEqual([]);
 });
 
 test('an approval counts for one plan and from somebody else only', limit, async () => {
   const rejections: string[] = [];
-  await runAsking('rules', { approvers: ['bob', 'cid'] }, async (run) => {
+  const { digest } = await runAsking('rules', { approvers: ['bob', 'cid'] }, async (run, waiting) => {
+    const right = approval(waiting);
     const attempts = [
-      { ...approval, planDigest: 'f'.repeat(64) },
-      { ...approval, planDigest: testDigest.slice(0, 11) },
-      { ...approval, by: 'Ann ' },
-      { ...approval, by: 'eve' },
+      { ...right, planDigest: 'f'.repeat(64) },
+      { ...right, planDigest: waiting.slice(0, 11) },
+      { ...right, by: 'Ann ' },
+      { ...right, by: 'eve' },
     ];
     for (const attempt of attempts) {
       rejections.push(await rejectionOf(run.executeUpdate(messages.approveUpdate, { args: [attempt] })));
     }
-    await run.executeUpdate(messages.approveUpdate, { args: [{ ...approval, by: 'BOB' }] });
-    rejections.push(await rejectionOf(run.executeUpdate(messages.approveUpdate, { args: [approval] })));
+    await run.executeUpdate(messages.approveUpdate, { args: [{ ...right, by: 'BOB' }] });
+    rejections.push(await rejectionOf(run.executeUpdate(messages.approveUpdate, { args: [right] })));
   });
-  const wrongPlan = (digest: string) =>
-    `approve: the approval names plan ${digest}, but the plan that waits is ${testDigest}; ` +
+  const wrongPlan = (named: string) =>
+    `approve: the approval names plan ${named}, but the plan that waits is ${digest}; ` +
     'look at that plan and approve it by its digest (at least 12 characters)';
   expect(rejections.slice(0, 4)).toEqual([
     wrongPlan('f'.repeat(64)),
-    wrongPlan(testDigest.slice(0, 11)),
+    wrongPlan(digest.slice(0, 11)),
     'approve: Ann  asked for this run and cannot approve it; somebody else has to',
     'approve: eve may not approve this run; those who may are bob, cid',
   ]);
@@ -112,7 +112,7 @@ test(
       );
       await execution.executeUpdate(messages.retryUpdate, { args: [{ step: 'ask' }] });
       await whenStatus(execution, isWaiting);
-      await execution.executeUpdate(messages.approveUpdate, { args: [approval] });
+      await execution.executeUpdate(messages.approveUpdate, { args: [approval(plan.digest)] });
     });
     expect(seen).toEqual([
       'somebody other than the requester to approve or decline within 4 s: Really?',

@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { RunRequest } from '../../domain/run.ts';
 import type { Plan } from '../../domain/plan.ts';
+import { planDigest } from '../../domain/plan-digest.ts';
+import { planWorkflowId } from '../../domain/search-attributes.ts';
+import type { executePlan } from '../../workflows/execute-plan.ts';
 import * as messages from '../../workflows/messages.ts';
 import { rejectionOf } from './rejection.ts';
 import { scriptedSteps } from './scripted-steps.ts';
-import { compiled, testDigest, testOutcome, testPlan } from './test-plan.ts';
+import { compiled, testOutcome, testPlan } from './test-plan.ts';
 import { executionOf, openWorkflowLab, stepIn, whenStatus, type WorkflowLab } from './workflow-lab.ts';
 
 let lab: WorkflowLab;
@@ -97,7 +101,7 @@ test(
     const { record } = await run(plan, { ...request, mode: 'real', planDigest: 'f'.repeat(64) }, script);
     expect(record.outcome).toBe('refused');
     expect(record.because).toEqual([
-      `the plan is now ${testDigest}, not ${'f'.repeat(64)} as asked for: ` +
+      `the plan is now ${plan.digest}, not ${'f'.repeat(64)} as asked for: ` +
         'the systems, the inventory or the runbook have changed; look at the new plan and start again',
     ]);
     expect(script.calls).toEqual([]);
@@ -136,7 +140,7 @@ test(
       await whenStatus(execution, (record) => record.phase === 'parked');
       expect(
         await rejectionOf(
-          handle.executeUpdate(messages.approveUpdate, { args: [{ planDigest: testDigest, by: 'bob' }] }),
+          handle.executeUpdate(messages.approveUpdate, { args: [{ planDigest: plan.digest, by: 'bob' }] }),
         ),
       ).toBe(
         'approve: this run is running and waits for no approval; the plan runs in workflow failover/where',
@@ -148,3 +152,54 @@ test(
     });
   },
 );
+
+test(
+  'a plan that is not what its digest says, or no plan at all, is refused before any step is called',
+  limit,
+  async () => {
+    const plan = testPlan([{ id: 'a' }], { domain: 'other-content' });
+    const changed = { ...plan, steps: [{ ...plan.steps[0], parameters: { host: 'elsewhere' } }] } as Plan;
+    const script = scriptedSteps();
+    const refusals = await lab.withWorker(
+      { compiled: compiled(changed), steps: script.steps },
+      async (queue) => {
+        const start = (given: Plan) =>
+          refusalOf(
+            lab.client.workflow.execute<typeof executePlan>('executePlan', {
+              taskQueue: queue,
+              workflowId: planWorkflowId(plan.domain),
+              args: [
+                { plan: given, request: { runbook: 'x' }, operation: 'op', startedAt: 0, decisions: [] },
+              ],
+            }),
+          );
+        const run = await lab.startRun(
+          queue,
+          { runbook: 'x', mode: 'real', by: 'ann', reason: 'storm' },
+          'refused-run',
+        );
+        return [
+          await start(changed),
+          await start({ ...plan, steps: 'a' } as unknown as Plan),
+          await refusalOf(run.result()),
+        ];
+      },
+    );
+    const refused = (workflow: string, problem: string) =>
+      `PlanRefused: workflow ${workflow} cannot execute this plan, and has touched nothing:\n- ${problem}`;
+    const { digest: _digest, ...content } = changed;
+    const otherDigest = `digest must be that of the plan's content, ${planDigest(content)}; seen ${plan.digest}`;
+    expect(refusals).toEqual([
+      refused('failover/other-content', otherDigest),
+      refused('failover/other-content', 'steps must be a list of at least one step; seen "a"'),
+      refused('refused-run', otherDigest),
+    ]);
+    expect(script.calls).toEqual([]);
+  },
+);
+
+const refusalOf = async (result: Promise<unknown>): Promise<string> => {
+  const failure = await result.then(String, (error: unknown) => error);
+  const { cause } = failure as WorkflowFailedError;
+  return cause instanceof ApplicationFailure ? `${cause.type}: ${cause.message}` : String(failure);
+};

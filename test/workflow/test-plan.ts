@@ -1,9 +1,7 @@
 import type { CompiledPlan } from '../../activities/compile-plan.ts';
+import { planDigest } from '../../domain/plan-digest.ts';
 import type { Plan, PlanStep } from '../../domain/plan.ts';
 import type { StepOutcome } from '../../domain/step.ts';
-
-/** A digest for plans that no compiler made. */
-export const testDigest = '0123456789abcdef'.repeat(4);
 
 type StepParts = Partial<PlanStep> & Pick<PlanStep, 'id'>;
 
@@ -16,20 +14,23 @@ export const testStep = (parts: StepParts): PlanStep => ({
   ...parts,
 });
 
-export const testPlan = (steps: readonly StepParts[], parts: Partial<Plan> = {}): Plan => ({
-  version: 1,
-  runbook: 'site-failover',
-  domain: 'shop',
-  from: 'east',
-  to: 'west',
-  mode: 'real',
-  style: 'graceful',
-  drill: false,
-  steps: steps.map((step) => testStep(step)),
-  sources: { inventory: 'a'.repeat(64), runbook: 'b'.repeat(64) },
-  digest: testDigest,
-  ...parts,
-});
+/** A plan that no compiler made, with the digest of what is in it. */
+export function testPlan(steps: readonly StepParts[], parts: Partial<Omit<Plan, 'digest'>> = {}): Plan {
+  const plan = {
+    version: 1,
+    runbook: 'site-failover',
+    domain: 'shop',
+    from: 'east',
+    to: 'west',
+    mode: 'real',
+    style: 'graceful',
+    drill: false,
+    steps: steps.map((step) => testStep(step)),
+    sources: { inventory: 'a'.repeat(64), runbook: 'b'.repeat(64) },
+    ...parts,
+  } as const;
+  return { ...plan, digest: planDigest(plan) };
+}
 
 export const compiled = (plan: Plan, policy: Partial<CompiledPlan['policy']> = {}): CompiledPlan => ({
   plan,
