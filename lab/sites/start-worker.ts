@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../engines/run-command.ts';
-import type { Supervised, Supervisor } from '../process/supervise.ts';
+import type { ProcessSpec, Supervised, Supervisor } from '../process/supervise.ts';
 
 /** Environment that the worker and the CLI share. */
 export type ProductEnvironment = Readonly<Record<string, string>>;
@@ -29,19 +29,24 @@ export function startWorker(
     ports: {},
     env: environment,
     readyWithinMs: 60_000,
-    ready: checkStarted(supervisor.stateFolder, name),
+    ...startedByLog(join(supervisor.stateFolder, 'logs', `${name}.log`)),
   });
 }
 
-/** The worker says so in its log once its polls are out. Counted, because the log goes on over restarts. */
-function checkStarted(stateFolder: string, name: string): () => Promise<void> {
-  const file = `${stateFolder}/logs/${name}.log`;
-  let seen = -1;
-  return async () => {
-    const starts = readFileSync(file, 'utf8').split('"worker started"').length - 1;
-    if (seen === -1) seen = 0;
-    if (starts <= seen) throw new Error(`no "worker started" in ${file} yet`);
-    seen = starts;
+/**
+ * The worker says so in its log once its polls are out. The log goes on over restarts, and over a lab's end: only what this
+ * process has written counts.
+ */
+export function startedByLog(file: string): Pick<ProcessSpec, 'prepare' | 'ready'> {
+  let before = 0;
+  return {
+    prepare: () => {
+      before = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    },
+    ready: async () => {
+      if (!readFileSync(file).subarray(before).includes('"worker started"'))
+        throw new Error(`no "worker started" in ${file} yet, after byte ${before}`);
+    },
   };
 }
 
