@@ -9,6 +9,7 @@ import type { PromoteDatabaseParameters } from '../../domain/step-parameters.ts'
 import { attachReplica } from '../../lab/engines/topology.ts';
 import {
   endPromotionAt,
+  leaving,
   promote,
   promotedIn,
   startTestCluster,
@@ -44,27 +45,24 @@ for (const engine of ['mariadb', 'mysql'] as const) {
       await cluster?.close();
     });
 
-    const sites = () => (primary === 'east-1' ? (['east', 'west'] as const) : (['west', 'east'] as const));
-
     /** What a new run of `site-failover --from FROM --to TO` would plan for this database. */
     async function planAnew(style: 'graceful' | 'forced'): Promise<StepInput<PromoteDatabaseParameters>> {
-      const [from, to] = sites();
+      const { fromSite, toSite } = leaving(primary);
       const { database } = cluster.parameters();
       const seen = await observeCluster(cluster.cluster, stepTools());
-      const [selected, ...more] = selectDatabases({ primaryAt: from }, to, {
+      const [selected, ...more] = selectDatabases({ primaryAt: fromSite }, toSite, {
         inventory: { databases: { [database]: cluster.cluster } } as unknown as Inventory,
         observed: { databases: { [database]: seen }, gaps: [] },
         refuse: (_path, expected, saw) => expect.unreachable(`expected ${expected}, saw ${saw}`),
         note: (sentence) => expect.unreachable(`${sentence}: ${JSON.stringify(seen)}`),
       });
       expect(more).toEqual([]);
-      const parameters = { primary: selected?.primary ?? '', fromSite: from, toSite: to };
+      const parameters = { primary: selected?.primary ?? '', fromSite, toSite };
       return stepInput(cluster.parameters(parameters), (epoch += 2), { style });
     }
 
     async function endAt(point: string, style: 'graceful' | 'forced'): Promise<void> {
-      const [from, to] = sites();
-      const parameters = cluster.parameters({ primary, fromSite: from, toSite: to });
+      const parameters = cluster.parameters(leaving(primary));
       await endPromotionAt(point, stepInput(parameters, (epoch += 2), { style }));
     }
 
@@ -105,8 +103,7 @@ for (const engine of ['mariadb', 'mysql'] as const) {
     });
 
     it('an open primary whose commits all hang, because nobody acknowledges, is given its standbys back', async () => {
-      const [from, to] = sites();
-      const input = stepInput(cluster.parameters({ primary, fromSite: from, toSite: to }), (epoch += 2));
+      const input = stepInput(cluster.parameters(leaving(primary)), (epoch += 2));
       await endPromotionAt('after-open', input);
       const nodes = Object.keys(cluster.cluster.nodes);
       const closed: string[] = [];
