@@ -11,6 +11,7 @@ import { CommandFailure } from './exit-codes.ts';
 import { listSchedules, removeSchedule, setSchedule } from './schedules.ts';
 import type { ListedSchedule, RunSchedule } from './schedules.ts';
 import { translated } from './temporal-failures.ts';
+import { stepsUnderWay, type StepUnderWay } from './under-way.ts';
 import { manifestsWorkflowId, runWorkflowId } from './workflow-ids.ts';
 
 /** How long one question to Temporal may take before it counts as not answered. */
@@ -40,6 +41,8 @@ export interface FailoverClient {
    * @param last what was seen before
    */
   statusAfter(id: string, last: RunRecord | undefined): Promise<RunRecord>;
+  /** What the steps that run say now, e.g. what they wait for. */
+  underWay(record: RunRecord): Promise<readonly StepUnderWay[]>;
   /** Sends an operator's answer to where the run takes it. @returns the run's one sentence */
   command<Name extends RunCommandName>(id: string, name: Name, payload: RunCommands[Name]): Promise<string>;
   result(id: string): Promise<RunResult>;
@@ -76,6 +79,8 @@ export async function connectFailoverClient({ temporal }: ClientConfig): Promise
     start: (request) => startRun(client, taskQueue, request),
     status: (id) => ask(`ask run ${id} where it stands`, () => readStatus(client, id)),
     statusAfter: (id, last) => ask(`ask run ${id} where it stands`, () => readStatusAfter(client, id, last)),
+    underWay: ({ operation, runningIn = operation.id }) =>
+      ask(`ask what ${runningIn} is at`, () => stepsUnderWay(client, runningIn)),
     command: (id, name, payload) => sendCommand(client, id, name, payload),
     result: (id) => translated(`wait for run ${id}`, () => client.workflow.result<RunResultWorkflow>(id)),
     history: (id) => ask(`fetch the history of ${id}`, () => fetchHistories(client, id)),

@@ -6,6 +6,7 @@ import { endingOf, followRun } from '../follow-run.ts';
 import { questionsOf } from '../next-commands.ts';
 import type { Output } from '../output.ts';
 import { progressLines } from '../progress-lines.ts';
+import { underWayLines } from '../under-way.ts';
 
 export interface StatusOptions {
   readonly watch?: boolean;
@@ -24,9 +25,12 @@ export async function status(
       options.watch === true
         ? await followRun(client, id, output, { onPark: 'wait' })
         : await client.status(id);
-    output.json({ ok: endingOf(record) === 'ok', workflowId: id, record, questions: questionsOf(record) });
+    const underWay = record.phase === 'closed' ? [] : await client.underWay(record);
+    const questions = questionsOf(record);
+    output.json({ ok: endingOf(record) === 'ok', workflowId: id, record, questions, underWay });
     if (options.watch !== true)
-      for (const line of progressLines(undefined, record, Date.now())) output.line(line);
+      for (const line of [...progressLines(undefined, record, Date.now()), ...underWayLines(underWay)])
+        output.line(line);
     output.line(record.outcome ?? record.phase);
     return endingOf(record);
   });

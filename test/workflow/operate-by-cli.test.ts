@@ -1,8 +1,11 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { StepActivity } from '../../activities/step-activity.ts';
 import { fromHistory, rebuildFromHistory } from '../../domain/report/from-history.ts';
 import type { RunRecord } from '../../domain/run.ts';
 import { siteshift } from '../client/cli-process.ts';
@@ -102,6 +105,29 @@ test('a parked run names its answers, and the printed commands work as they stan
     expect(closed.out).toContain('completed with skips');
     expect(await say('retry', id, 'promote/orders')).toMatchObject({ code: 3 });
     await expectReports(say, id);
+  });
+});
+
+test('status tells what a running step waits for, and how the attempt before it ended', limit, async () => {
+  const script = scriptedKinds();
+  const { promise: done, resolve: end } = Promise.withResolvers<void>();
+  const fenceUnits: StepActivity = async (input) => {
+    const { info, heartbeat } = Context.current();
+    if (info.attempt === 1) throw ApplicationFailure.retryable('gw-1 hung up', 'TargetTrouble');
+    heartbeat('the lock is held by session 7');
+    await done;
+    return script.steps['fenceUnits']?.(input) ?? testOutcome('failed');
+  };
+  const fakes = { compiled: compiled(operatedPlan('real')), steps: { ...script.steps, fenceUnits } };
+  await withCli(fakes, async (say) => {
+    const id = idIn((await say(...real, '--detach')).err);
+    await vi.waitFor(async () => {
+      const { out } = await say('status', id);
+      expect(out).toContain('… fence: the lock is held by session 7');
+      expect(out).toContain('… fence: attempt 2; the one before ended with: gw-1 hung up');
+    }, visibility);
+    end();
+    expect((await say('status', id, '--watch')).code).toBe(0);
   });
 });
 
