@@ -18,9 +18,16 @@ export class StepRefused extends Error {
 export class StepFailed extends Error {
   override readonly name = 'StepFailed';
   readonly state: Json;
-  constructor(message: string, state: Json, options?: ErrorOptions) {
+  /** What a person has to put right by hand, should the step never be tried again. */
+  readonly leftToDo: readonly string[];
+  constructor(
+    message: string,
+    state: Json,
+    { leftToDo = [], ...options }: ErrorOptions & { readonly leftToDo?: readonly string[] } = {},
+  ) {
     super(message, options);
     this.state = state;
+    this.leftToDo = leftToDo;
   }
 }
 
@@ -92,7 +99,10 @@ export async function runStep<Parameters, Observed extends Json, Read>(
     if (error instanceof StepRefused) {
       return outcome('refused', error.message, { details: error.reasons, evidence: error.evidence });
     }
-    if (error instanceof StepFailed) return outcome('failed', error.message, { after: error.state });
+    if (error instanceof StepFailed) {
+      const { state, leftToDo } = error;
+      return outcome('failed', error.message, { after: state, ...(leftToDo.length > 0 ? { leftToDo } : {}) });
+    }
     throw error;
   }
 }

@@ -24,6 +24,8 @@ export interface ClusterSessions {
   readonly lost: ReadonlyMap<string, string>;
   /** From now on this node counts as one that cannot be reached. */
   forsake(node: string, because: string): void;
+  /** A session instead of one that was lost. It holds no lock. */
+  renew(node: string): Promise<DatabaseConnection>;
   close(): void;
 }
 
@@ -57,7 +59,13 @@ export async function openSessions(
     reached.delete(node);
     lost.set(node, because);
   };
-  return { cluster, driver: driverFor(cluster), reached, lost, forsake, close };
+  const renew = async (node: string) => {
+    const connection = await connectTo(node, cluster, tools, connectTimeoutsMs.brief);
+    reached.get(node)?.destroy();
+    reached.set(node, connection);
+    return connection;
+  };
+  return { cluster, driver: driverFor(cluster), reached, lost, forsake, renew, close };
 }
 
 /** What every node says now. A session that is lost while it is asked makes its node unreachable. */

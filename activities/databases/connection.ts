@@ -167,6 +167,10 @@ const brief = (sql: string): string => sql.replaceAll(/\s+/g, ' ').trim().slice(
 export const isStatementError = (error: unknown, ...errnos: readonly number[]): error is DatabaseError =>
   error instanceof DatabaseError && error.failure === 'statement' && errnos.includes(error.errno);
 
+/** Nothing is known of the last statement, nor what the node does now; another session may be had. */
+export const isSessionLost = (error: unknown): error is DatabaseError =>
+  error instanceof DatabaseError && error.failure !== 'statement';
+
 /** ER_NO_SUCH_THREAD, of KILL: it has ended meanwhile. */
 export const noSuchSession = 1094;
 

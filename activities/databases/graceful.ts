@@ -1,7 +1,7 @@
 import { nodeNamed } from '../../domain/promotion/observed-promotion.ts';
 import { preflight } from '../../domain/promotion/preflight.ts';
 import { StepFailed, StepRefused } from '../define-step.ts';
-import { DatabaseError } from './connection.ts';
+import { DatabaseError, isSessionLost } from './connection.ts';
 import { catchUpWith, freezePrimary, pickCandidate, preSync, writeIntent } from './planned.ts';
 import type { Promotion } from './promotion.ts';
 import { restoreOldPrimary } from './restore.ts';
@@ -42,15 +42,16 @@ async function takenBack(promotion: Promotion, error: unknown): Promise<unknown>
   const reasons =
     error instanceof StepRefused ? error.reasons : [error instanceof Error ? error.message : String(error)];
   // Whether the old primary itself is lost shows here: then the next attempt observes that and says so.
-  if (error instanceof DatabaseError && error.node === primary && error.failure !== 'statement') return error;
+  if (isSessionLost(error) && error.node === primary) return error;
   try {
-    const problems = await restoreOldPrimary(promotion);
+    const { problems, detached } = await restoreOldPrimary(promotion);
+    const said = [...reasons, ...problems, ...detached].join('; ');
     // A session that was lost, to a server that restarts or by a KILL: the next attempt opens others, from the beginning.
-    if (problems.length === 0 && error instanceof DatabaseError && error.failure !== 'statement')
-      return error;
-    if (problems.length === 0)
+    if (problems.length === 0 && isSessionLost(error))
+      return new DatabaseError(error.node, error.failure, error.errno, said, error);
+    if (problems.length === 0 && detached.length === 0)
       return new StepRefused([...reasons, `${primary} accepts writes as before`], promotion.evidence);
-    return new StepFailed([...reasons, ...problems].join('; '), { primary, problems });
+    return new StepFailed(said, { primary, problems }, { leftToDo: detached });
   } catch (failure) {
     return new StepFailed([...reasons, `${primary} could not be given back: ${String(failure)}`].join('; '), {
       primary,

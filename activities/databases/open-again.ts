@@ -23,9 +23,10 @@ export async function openAgain(
 ): Promise<Promotion> {
   const { primary } = promotion.input.parameters;
   const row = interruptedFreeze(promotion.observed.nodes);
-  const problems = await restoreOldPrimary(promotion);
+  const { problems, detached } = await restoreOldPrimary(promotion);
   if (problems.length > 0) throw new StepFailed(problems.join('; '), { primary, problems: [...problems] });
   promotion.details.push(
+    ...detached,
     `opened ${primary} again, which operation ${row?.operation ?? '?'} had frozen at epoch ${row?.epoch ?? 0} and left`,
   );
   let observed = await look();

@@ -32,7 +32,7 @@ export async function undoPromotion(promotion: Promotion): Promise<Applied & { r
   const intended = ownRow(observed.nodes, input, 'intended') ?? leftFrozen;
   if (intended === undefined) return { summary: `${database}: nothing had been changed by this operation` };
   const old = sessionTo(promotion, primary);
-  const problems = await restoreOldPrimary(promotion);
+  const { problems, detached } = await restoreOldPrimary(promotion);
   if (problems.length > 0) throw new StepFailed(problems.join('; '), { primary, problems: [...problems] });
   // A late attempt of this operation, still on its way, finds this and stops.
   await at(promotion, 'write-undone', () =>
@@ -44,5 +44,6 @@ export async function undoPromotion(promotion: Promotion): Promise<Applied & { r
       at: tools.now(),
     }),
   );
-  return { summary: `${database}: ${primary} accepts writes as before`, evidence: promotion.evidence };
+  const summary = `${database}: ${primary} accepts writes as before`;
+  return { summary, evidence: promotion.evidence, leftToDo: detached };
 }

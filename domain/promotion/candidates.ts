@@ -1,5 +1,6 @@
 import { isReached, type NodeFacts, type ReachedNode } from './facts.ts';
 import { sourceOf } from './find-primary.ts';
+import { followStatements } from './left-to-do.ts';
 import { ownRow, type ObservedPromotion, type PromotionInput } from './observed-promotion.ts';
 
 /** Nodes that answer in the wanted site and may be promoted at all. */
@@ -80,7 +81,10 @@ export function judgeCandidate(
     return objection(
       `it holds transactions that ${primary} never had (${compared.errant}): promoting it would make them everybody's; rebuild it, or remove them`,
     );
-  if (channel === undefined) return resuming ? fine : objection('it does not replicate');
+  if (channel === undefined)
+    return resuming
+      ? fine
+      : objection(`it does not replicate; attach it: ${followStatements(input.parameters.cluster, primary)}`);
   if (resuming) return fine;
   if (sourceOf(node, observed.nodes, input.parameters.cluster.nodes) !== primary)
     return objection(`it replicates from ${channel.sourceHost}:${channel.sourcePort}, not from ${primary}`);

@@ -1,3 +1,4 @@
+import type { DatabaseCluster } from '../schema/inventory.ts';
 import { isReached, type JournalRow } from './facts.ts';
 import type { ObservedPromotion } from './observed-promotion.ts';
 
@@ -20,6 +21,24 @@ export const acknowledgesAlone = (promoted: string): string =>
 
 export const eventsDisabled = (promoted: string, events: readonly string[]): string =>
   `enable on ${promoted} the events that it had as a standby: ${events.join(', ')}`;
+
+/** What a person sends to a standby that follows nobody, to attach it. */
+export function followStatements({ engine, nodes, replication }: DatabaseCluster, source: string): string {
+  const { host = '…', port = '…' } = nodes[source] ?? {};
+  const { user } = replication;
+  return engine === 'mysql'
+    ? `STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_HOST = '${host}', SOURCE_PORT = ${port}, SOURCE_USER = '${user}', SOURCE_PASSWORD = '…', SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1; START REPLICA`
+    : `STOP SLAVE; CHANGE MASTER TO MASTER_HOST = '${host}', MASTER_PORT = ${port}, MASTER_USER = '${user}', MASTER_PASSWORD = '…', MASTER_USE_GTID = slave_pos; START SLAVE`;
+}
+
+/** A standby that a promotion took out of replication, and that it could not put back when it was taken back itself. */
+export const mustFollowAgain = (
+  name: string,
+  primary: string,
+  cluster: DatabaseCluster,
+  why: string,
+): string =>
+  `${name} must be made to follow ${primary} again (${why}); on ${name}: ${followStatements(cluster, primary)}`;
 
 /** What the servers themselves tell is still to do after an opening. */
 export function leftAfter(

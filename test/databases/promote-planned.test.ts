@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pointName } from '../../domain/promotion/points.ts';
 import {
   backParameters,
+  endSessions,
   oldJournal,
   promote,
   startTestCluster,
@@ -8,6 +10,19 @@ import {
   type TestCluster,
 } from './test-cluster.ts';
 import { startWriters, watchWritable } from './writers.ts';
+
+/** The western nodes whose replication is set up and set going. */
+async function followers(cluster: TestCluster): Promise<readonly string[]> {
+  const statement = cluster.engine === 'mysql' ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS';
+  const found: string[] = [];
+  for (const name of ['west-1', 'west-2']) {
+    const [row] = await cluster.sql(name, statement, 'root');
+    const isOn = (row?.['Replica_IO_Running'] ?? row?.['Slave_IO_Running'] ?? 'No') !== 'No';
+    if (isOn && (row?.['Source_Port'] ?? row?.['Master_Port']) === cluster.node('east-1').port)
+      found.push(name);
+  }
+  return found;
+}
 
 for (const engine of ['mariadb', 'mysql'] as const) {
   for (const durability of ['semisync', 'async'] as const) {
@@ -50,6 +65,19 @@ for (const engine of ['mariadb', 'mysql'] as const) {
         expect(writers.acknowledged).toBeGreaterThan(100);
         expect(await writers.missingOn('east-1')).toEqual([]);
         expect(watch.twice).toEqual([]);
+      });
+
+      it('a candidate whose session is lost while the move is taken back follows its primary again', async () => {
+        const input = stepInput(cluster.parameters(), 20);
+        const lost = promote(input, {
+          reached: async (point) => {
+            if (point !== pointName('before-drop-source')) return;
+            for (const name of ['west-1', 'west-2']) await endSessions(cluster, name);
+          },
+        });
+        await expect(lost).rejects.toThrow(/west-\d: the session was lost/);
+        expect(await followers(cluster)).toEqual(['west-1', 'west-2']);
+        expect((await promote(input)).status).toBe('done');
       });
     });
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pointName } from '../../domain/promotion/points.ts';
-import { promote, startTestCluster, stepInput, type TestCluster } from './test-cluster.ts';
+import { endSessions, promote, startTestCluster, stepInput, type TestCluster } from './test-cluster.ts';
 import { startWriters } from './writers.ts';
 
 /** One cluster for all of them: a refusal leaves everything as it was, which each of these proves in passing. */
@@ -198,16 +198,10 @@ for (const engine of ['mariadb', 'mysql'] as const) {
     });
 
     it('a session to the candidate that is lost in mid-switch: taken back, and left to the next attempt', async () => {
-      const user = cluster.cluster.admin.user;
-      const table = mysql ? 'performance_schema.processlist' : 'information_schema.processlist';
       const lost = promote(graceful(58), {
         reached: async (point) => {
           if (point !== pointName('before-detach-candidate')) return;
-          for (const name of ['west-1', 'west-2']) {
-            const sessions = `SELECT id FROM ${table} WHERE user = '${user}'`;
-            for (const row of await cluster.sql(name, sessions, 'root'))
-              await cluster.sql(name, `KILL ${Number(row['id'] ?? row['ID'])}`, 'root').catch(() => []);
-          }
+          for (const name of ['west-1', 'west-2']) await endSessions(cluster, name);
         },
       });
       await expect(lost).rejects.toThrow(/west-\d: the session was lost/);

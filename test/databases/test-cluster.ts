@@ -176,6 +176,15 @@ export async function endPromotionAt(
   if (how !== undefined) throw new Error(`expected the promotion to be ended at ${point}, saw: ${how}`);
 }
 
+/** The orchestrator's sessions to a node end, as when the server restarts; it is told at its next statement. */
+export async function endSessions(cluster: TestCluster, name: string): Promise<void> {
+  const table =
+    cluster.engine === 'mysql' ? 'performance_schema.processlist' : 'information_schema.processlist';
+  const sessions = `SELECT id FROM ${table} WHERE user = '${cluster.cluster.admin.user}'`;
+  for (const row of await cluster.sql(name, sessions, 'root'))
+    await cluster.sql(name, `KILL ${Number(row['id'] ?? row['ID'])}`, 'root').catch(() => []);
+}
+
 /** The journal as versions before the findings made it. */
 export const oldJournal = ({ cluster }: TestCluster): readonly string[] => [
   `CREATE DATABASE IF NOT EXISTS ${cluster.journalSchema}`,

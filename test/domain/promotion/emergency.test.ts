@@ -195,4 +195,24 @@ describe('a planned move', () => {
     ];
     expect(decidePromotion(observed(nodes), move())).toMatchObject({ kind: 'refuse', reasons: [reason] });
   });
+
+  it('tells how to attach a standby that an earlier attempt could not put back', () => {
+    const detached = [node('east-1', { open: true }), node('west-1'), lost('west-2')];
+    for (const [engine, statements] of [
+      [
+        'mysql',
+        "STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = 1, SOURCE_USER = 'replica', SOURCE_PASSWORD = '…', SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1; START REPLICA",
+      ],
+      [
+        'mariadb',
+        "STOP SLAVE; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1, MASTER_USER = 'replica', MASTER_PASSWORD = '…', MASTER_USE_GTID = slave_pos; START SLAVE",
+      ],
+    ] as const)
+      expect(
+        decidePromotion(observed(detached), move('graceful', { cluster: { ...cluster('async'), engine } })),
+      ).toMatchObject({
+        kind: 'refuse',
+        reasons: [`west-1: it does not replicate; attach it: ${statements}`],
+      });
+  });
 });
