@@ -37,22 +37,28 @@ export async function lockNodes(
   for (const [node, connection] of nodes) {
     await connection.query(`SET SESSION wait_timeout = ${silenceSeconds}`);
     const until = node === dispensable ? tools.now() + patienceMs.dispensable : deadline;
-    const holder = await lockNode(connection, lock, until, tools);
-    if (holder === undefined) continue;
-    const held = `the lock ${lock.name} is held by ${holder}`;
+    const held = await lockNode(connection, { ...lock, silenceSeconds }, until, tools);
+    if (held === undefined) continue;
     if (node !== dispensable)
-      throw new Error(`${node}: ${held}, for more than ${patienceMs.needed / 1_000} s`);
-    sessions.forsake(node, `${node}: ${held}, which does not end`);
+      throw new Error(`${held}; waited ${patienceMs.needed / 1_000} s for it, and it is tried again`);
+    sessions.forsake(node, `${held}; it does not end`);
   }
 }
 
-/** @returns undefined when locked, otherwise who holds it, in words */
+interface Lock {
+  readonly name: string;
+  readonly mark: string;
+  readonly silenceSeconds: number;
+}
+
+/** @returns undefined when locked, otherwise who holds it and how that ends, in words */
 async function lockNode(
   connection: DatabaseConnection,
-  { name, mark }: { readonly name: string; readonly mark: string },
+  lock: Lock,
   until: number,
   tools: StepTools,
 ): Promise<string | undefined> {
+  const { name, mark } = lock;
   for (let waitSeconds = 0; ; waitSeconds = 1) {
     // The mark, held besides the lock, tells the next attempt of this operation that the session was one of its own.
     const row = await firstRow(
@@ -63,20 +69,35 @@ async function lockNode(
     if (textCell(row, 'locked') === '1') return undefined;
     const holder = textCell(row, 'holder');
     const isOurs = holder !== '' && holder === textCell(row, 'marked');
-    if (tools.now() > until) return describeSession(connection, holder, isOurs);
+    const held = `${connection.node}: the lock ${name} is held by ${await describeSession(connection, lock, holder, isOurs)}`;
+    if (tools.now() > until) return held;
     if (isOurs) await tolerate(connection.query(`KILL CONNECTION ${Number(holder)}`), noSuchSession);
-    tools.heartbeat(`waits for the lock on ${connection.node}`);
+    tools.heartbeat(held);
   }
 }
 
-async function describeSession(connection: DatabaseConnection, id: string, isOurs: boolean): Promise<string> {
-  const whose = isOurs ? 'an earlier attempt, which was told to end' : 'another orchestrator';
+/** What a person who is called reads while it is waited for: who, what it does, and how it ends without it or by them. */
+async function describeSession(
+  connection: DatabaseConnection,
+  { silenceSeconds }: Lock,
+  id: string,
+  isOurs: boolean,
+): Promise<string> {
+  const whose = isOurs ? 'an earlier attempt, which was told to end' : 'another operation';
   const sessions = await connection.query('SHOW FULL PROCESSLIST');
   const session = sessions.find((one) => String(one['Id']) === id);
   if (session === undefined) return `session ${id} of ${whose}`;
   const doing = textCell(session, 'Info').replaceAll(/\s+/g, ' ').slice(0, 60);
-  const state = [textCell(session, 'Command'), textCell(session, 'State'), doing].filter(
-    (word) => word !== '',
+  const command = textCell(session, 'Command');
+  const state = [command, textCell(session, 'State'), doing].filter((word) => word !== '');
+  const seconds = Number(textCell(session, 'Time'));
+  const said = `session ${id} of ${whose} (for ${seconds} s: ${state.join(', ')})`;
+  if (isOurs) return said;
+  const left = command === 'Sleep' ? `, in ${Math.max(0, silenceSeconds - seconds)} s` : '';
+  const client = textCell(session, 'Host');
+  return (
+    `${said}: it ends with that operation's step; if its worker's machine${client === '' ? '' : ` (${client})`} is lost, ` +
+    `${connection.node} ends it after ${silenceSeconds} s of silence${left}; ` +
+    `once that worker is known to be dead, KILL CONNECTION ${id} on ${connection.node} ends it at once`
   );
-  return `session ${id} of ${whose} (for ${textCell(session, 'Time')} s: ${state.join(', ')})`;
 }

@@ -11,7 +11,10 @@ interface Held {
   readonly marked?: number;
   /** What KILL answers; the lock is free after it. Without, it is of no effect. */
   readonly kill?: () => void;
+  readonly doing?: object;
 }
+
+const stopping = { Command: 'Query', State: 'waiting', Info: 'STOP  REPLICA' };
 
 /** Sessions to these nodes; one of them locked by session 7. A look at the clock takes a second. */
 function scene(nodes: readonly string[], held: Held) {
@@ -31,7 +34,7 @@ function scene(nodes: readonly string[], held: Held) {
             held.kill?.();
           }
           if (sql.startsWith('SHOW'))
-            return [{ Id: 7, Command: 'Query', Time: 31, State: 'waiting', Info: 'STOP  REPLICA' }];
+            return [{ Id: 7, Host: '10.0.0.9:4711', Time: 31, ...(held.doing ?? stopping) }];
           if (!sql.includes('GET_LOCK')) return [];
           asked.push(node);
           return [
@@ -54,8 +57,10 @@ function scene(nodes: readonly string[], held: Held) {
     forsake,
   } as unknown as ClusterSessions;
   let now = 0;
-  const tools = { now: () => (now += 1_000), heartbeat: () => undefined } as unknown as StepTools;
-  return { sessions, tools, asked, killed, reached, lost };
+  const beats: string[] = [];
+  const heartbeat = (text: string) => void beats.push(text);
+  const tools = { now: () => (now += 1_000), heartbeat } as unknown as StepTools;
+  return { sessions, tools, asked, killed, reached, lost, beats };
 }
 
 const claimant = { database: 'orders', operation: 'failover/shop/2' };
@@ -70,9 +75,20 @@ describe('the locks on the nodes of a cluster', () => {
   it('a node whose lock does not become free stops everything, and its holder is named', async () => {
     const { sessions, tools, killed } = scene(['east-1', 'west-1'], { node: 'east-1' });
     await expect(lockNodes(sessions, claimant, tools)).rejects.toThrow(
-      'east-1: the lock siteshift/orders is held by session 7 of another orchestrator (for 31 s: Query, waiting, STOP REPLICA), for more than 20 s',
+      "east-1: the lock siteshift/orders is held by session 7 of another operation (for 31 s: Query, waiting, STOP REPLICA): it ends with that operation's step; " +
+        "if its worker's machine (10.0.0.9:4711) is lost, east-1 ends it after 120 s of silence; " +
+        'once that worker is known to be dead, KILL CONNECTION 7 on east-1 ends it at once; waited 20 s for it, and it is tried again',
     );
     expect(killed).toEqual([]);
+  });
+
+  it('while it is waited for, a person reads when the session of a lost machine ends by itself', async () => {
+    const doing = { Command: 'Sleep', State: '', Info: null };
+    const { sessions, tools, beats } = scene(['east-1'], { node: 'east-1', doing });
+    await expect(lockNodes(sessions, claimant, tools)).rejects.toThrow('tried again');
+    expect(beats[0]).toMatch(
+      /held by session 7 of another operation \(for 31 s: Sleep\): .* after 120 s of silence, in 89 s; .* KILL CONNECTION 7 on east-1/,
+    );
   });
 
   it.each([
