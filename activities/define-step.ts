@@ -47,6 +47,8 @@ export interface Verified<Observed> {
   readonly observed: Observed;
   /** The sentence of the outcome when ok, otherwise what was expected and what was seen. */
   readonly summary: string;
+  /** What only this look could tell; it comes before what `apply` knew. */
+  readonly leftToDo?: readonly string[];
 }
 
 /** What one attempt is called with, and what it has read for itself at its start. */
@@ -188,6 +190,7 @@ async function decideAndApply<Parameters, Observed extends Json, Read>(
   await tools.reached(`${step.kind}:after-apply`);
   const appliedMs = tools.now() - startedAt;
   const verified = await verifyWhenReady(step, input, tools, applied);
+  const leftToDo = [verified.leftToDo, applied.leftToDo].filter((tasks) => tasks !== undefined);
   return outcome(verified.ok ? 'done' : 'failed', verified.summary, {
     before,
     after: verified.observed,
@@ -195,7 +198,7 @@ async function decideAndApply<Parameters, Observed extends Json, Read>(
     evidence: distinct([...seen, ...(applied.evidence ?? [])]),
     durationsMs: { apply: appliedMs, verify: tools.now() - startedAt - appliedMs, ...applied.durationsMs },
     ...(applied.snapshot === undefined ? {} : { snapshot: applied.snapshot }),
-    ...(applied.leftToDo === undefined ? {} : { leftToDo: applied.leftToDo }),
+    ...(leftToDo.length === 0 ? {} : { leftToDo: leftToDo.flat() }),
   });
 }
 

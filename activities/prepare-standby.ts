@@ -72,7 +72,7 @@ async function apply(input: Attempted, _: StandbyObserved, tools: StepTools): Pr
   await installDefinitions(
     client,
     missing.map(({ object }) => object),
-    { operation, tools },
+    { operation, style: 'graceful', tools }, // nobody is waiting for it: what cannot be installed is its news
   );
   await tools.reached('prepareStandby:definitions:after');
   return {

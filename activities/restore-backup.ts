@@ -13,7 +13,12 @@ import { findMissing } from './kubernetes/presence.ts';
 import { writableResources } from './kubernetes/permissions.ts';
 import { probeWriting } from './kubernetes/probe-bucket.ts';
 import { refuseDenied } from './kubernetes/refuse-denied.ts';
-import { describeErrors, describeRun, restoreByVelero } from './kubernetes/restore-by-velero.ts';
+import {
+  describeErrors,
+  describeRun,
+  restoreByVelero,
+  type RestoredByVelero,
+} from './kubernetes/restore-by-velero.ts';
 import { restoreDirectly, type DirectRestore } from './kubernetes/restore-directly.ts';
 import { openBucket } from './kubernetes/s3.ts';
 import { veleroOf } from './kubernetes/velero.ts';
@@ -22,6 +27,7 @@ import type { StepTools } from './tools.ts';
 type Input = StepInput<RestoreBackupParameters>;
 type Attempted = Attempt<RestoreBackupParameters, BackupSearch>;
 const SHOWN = 20;
+const DEFINITIONS = 'customresourcedefinitions.apiextensions.k8s.io';
 
 /** Restores what a cluster lacks of the newest good backup, through Velero. */
 export const restoreBackup: StepKind<RestoreBackupParameters, BackupObserved, BackupSearch> = {
@@ -47,13 +53,20 @@ async function observe(input: Attempted, tools: StepTools): Promise<BackupObserv
   const { clusterName, cluster } = parameters;
   const client = await clientOf(clusterName, cluster, tools);
   const velero = veleroOf(client, cluster);
-  const [location, stamp] = await Promise.all([velero.location(), readStamp(client, input.operation.domain)]);
-  const { missing, unknown } = await findMissing(client, chosen?.wanted ?? [], tools.signal);
+  const [{ lookedAt, ...location }, stamp] = await Promise.all([
+    velero.location(),
+    readStamp(client, input.operation.domain),
+  ]);
+  const needed = [...definitionsOf(chosen), ...(chosen?.wanted ?? [])];
+  const { missing: lacking, unknown } = await findMissing(client, needed, tools.signal);
+  const missing = lacking.filter(({ resource }) => resource !== DEFINITIONS);
+  const definitions = lacking.filter(({ resource }) => resource === DEFINITIONS).map(({ name }) => name);
   const bucket = await openBucket(parameters.location, tools);
   return {
     cluster: clusterName,
     stamp: stamp ?? null,
     location,
+    veleroSilentMs: lookedAt === undefined ? null : tools.now() - lookedAt,
     backup:
       chosen === undefined
         ? null
@@ -73,10 +86,15 @@ async function observe(input: Attempted, tools: StepTools): Promise<BackupObserv
       : missing.length,
     firstMissing: missing.slice(0, SHOWN).map(itemKey),
     missingByResource: countBy(missing),
-    unknownResources: unknown,
+    missingDefinitions: definitions.length,
+    firstDefinitions: definitions.slice(0, SHOWN),
+    unknownResources: unknown.filter((resource) => !definitions.includes(resource)), // a definition is named so
     cannotWrite: input.mode === 'precheck' ? await probeWriting(bucket) : '',
   };
 }
+
+const definitionsOf = (chosen: BackupSearch['chosen']): readonly BackupObject[] =>
+  (chosen?.objects ?? []).filter(({ resource }) => resource === DEFINITIONS);
 
 function countBy(items: readonly BackupObject[]): Readonly<Record<string, number>> {
   const groups = Map.groupBy(items, ({ resource }) => resource);
@@ -91,7 +109,7 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
   if (chosen === undefined) throw new StepRefused([`${clusterName}: no backup is good enough to restore`]);
   await claimStamp(client, operation);
   const startedAt = tools.now();
-  const details = [...(await installMissing(client, chosen.objects, input, tools))];
+  const definitions = await installMissing(client, definitionsOf(chosen), input, tools);
   const durationsMs: Record<string, number> = { definitions: tools.now() - startedAt };
   const timed = async <Result>(name: string, work: Promise<Result>): Promise<Result> => {
     const beganAt = tools.now();
@@ -99,8 +117,9 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
     durationsMs[name] = tools.now() - beganAt;
     return result;
   };
+  const deadline = tools.now() + parameters.timeoutMs; // of all of Velero's turns together
   const restore = (items: readonly BackupObject[]) =>
-    restoreByVelero(client, items, { input, backup: chosen.facts.name, tools });
+    restoreByVelero(client, items, { input, backup: chosen.facts.name, deadline, tools });
 
   const { missing } = await findMissing(client, chosen.wanted, tools.signal);
   const plain = parameters.direct ? await oursOf(client, missing) : new Set<BackupObject>();
@@ -110,13 +129,12 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
     timed('direct', restoreDirectly(client, [...plain], { operation, tools })),
     timed('restore', restore(others)),
   );
-  if (parameters.direct) details.push(...describeDirect(direct));
   const { missing: refused } = await findMissing(client, [...plain], tools.signal);
-  const second = await timed('rest', restore(refused));
-  const runs = [...first, ...second];
+  const second: RestoredByVelero =
+    first.gaveUp === undefined ? await timed('rest', restore(refused)) : { runs: [] };
+  const runs = [...first.runs, ...second.runs];
   const { filters: _, ...facts } = chosen.facts;
-  const lacking =
-    input.style === 'forced' ? (await findMissing(client, chosen.wanted, tools.signal)).missing : [];
+  const backup = { ...facts, objects: chosen.objects };
   return {
     durationsMs,
     evidence: [
@@ -127,21 +145,24 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
         source: `Velero on ${clusterName}`,
       })),
     ],
-    details: [...details, ...runs.flatMap(describeRun)],
+    details: [
+      ...definitions.details,
+      ...(parameters.direct ? describeDirect(direct) : []),
+      ...runs.flatMap(describeRun),
+    ],
     leftToDo: [
-      ...describeLacking(clusterName, lacking),
+      ...[first, second].flatMap(({ gaveUp }) => gaveUp ?? []),
+      ...definitions.leftToDo,
       ...describeErrors(runs, SHOWN),
-      ...(await leftAfterRestore(client, parameters, { ...facts, objects: chosen.objects }, tools.signal)),
+      ...(await leftAfterRestore(client, parameters, backup, tools.signal)),
     ],
   };
 }
 
-function describeLacking(cluster: string, lacking: readonly BackupObject[]): readonly string[] {
-  if (lacking.length === 0) return [];
-  const shown = lacking.slice(0, SHOWN).map(itemKey).join(', ');
-  return [
-    `${cluster} lacks ${lacking.length} objects of the backup: ${shown}${lacking.length > SHOWN ? ' …' : ''}`,
-  ];
+function describeLacking({ cluster, missing, firstMissing }: BackupObserved): readonly string[] {
+  if (missing === 0) return [];
+  const more = missing > firstMissing.length ? ' …' : '';
+  return [`${cluster} lacks ${missing} objects of the backup: ${firstMissing.join(', ')}${more}`];
 }
 
 /** What we bring back by ourselves: plain objects of the kinds that our identity may write. */
@@ -174,38 +195,38 @@ function describeDirect({ applied, failures }: DirectRestore): readonly string[]
 /** Definitions go first and by our own hand: Velero waits for each of them, a minute for a hundred. */
 async function installMissing(
   client: KubernetesClient,
-  objects: readonly BackupObject[],
-  { operation }: Input,
+  defined: readonly BackupObject[],
+  { operation, style }: Input,
   tools: StepTools,
-): Promise<readonly string[]> {
-  const defined = objects.filter(
-    ({ resource }) => resource === 'customresourcedefinitions.apiextensions.k8s.io',
-  );
+): Promise<Required<Pick<Applied, 'details' | 'leftToDo'>>> {
   const { missing } = await findMissing(client, defined, tools.signal);
-  if (missing.length === 0) return [];
+  if (missing.length === 0) return { details: [], leftToDo: [] };
   await tools.reached('restoreBackup:definitions:before');
-  await installDefinitions(
-    client,
-    missing.map(({ object }) => object),
-    { operation, tools },
-  );
+  const wanted = missing.map(({ object }) => object);
+  const left = await installDefinitions(client, wanted, { operation, style, tools });
   await tools.reached('restoreBackup:definitions:after');
-  return [`${missing.length} definitions installed that the standby should have had before`];
+  const count = missing.length - left.length;
+  return {
+    details: [`${count} definitions installed that the standby should have had before`],
+    leftToDo: left.slice(0, SHOWN),
+  };
 }
 
 /** Forced goes on with what could be brought back: the rest is left to do, by name. */
 async function verify(input: Attempted, tools: StepTools): Promise<Verified<BackupObserved>> {
   const observed = await observe(input, tools);
-  const { cluster, backup, wanted, missing, firstMissing } = observed;
-  const ok = missing === 0 || input.style === 'forced';
+  const { cluster, backup, wanted, missing, missingDefinitions } = observed;
+  const isWhole = missing + missingDefinitions === 0;
+  const ok = isWhole || input.style === 'forced';
   const what = `objects of backup ${backup?.name}`;
-  const first = firstMissing.slice(0, 5).join(', ');
+  const first = [...observed.firstDefinitions, ...observed.firstMissing].slice(0, 5).join(', ');
   const lacking = ok
     ? `${cluster}: ${wanted - missing} of ${wanted} ${what} are there; left to do: ${first}`
     : `${cluster}: expected all ${wanted} ${what}, seen ${wanted - missing}; missing: ${first}; see why, then retry; forced goes on without them`;
   return {
     ok,
     observed,
-    summary: missing === 0 ? `${cluster}: all ${wanted} ${what} are there` : lacking,
+    leftToDo: ok ? describeLacking(observed) : [],
+    summary: isWhole ? `${cluster}: all ${wanted} ${what} are there` : lacking,
   };
 }

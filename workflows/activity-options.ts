@@ -1,6 +1,10 @@
 import type { ActivityOptions } from '@temporalio/workflow';
 import { nonRetryableFailures } from '../domain/failures.ts';
-import type { ApplyManifestsParameters, ScaleOutNodesParameters } from '../domain/kubernetes/parameters.ts';
+import type {
+  ApplyManifestsParameters,
+  RestoreBackupParameters,
+  ScaleOutNodesParameters,
+} from '../domain/kubernetes/parameters.ts';
 import type { PlanStep } from '../domain/plan.ts';
 import type { PromoteDatabaseParameters, PushDatasourceParameters } from '../domain/step-parameters.ts';
 
@@ -77,6 +81,9 @@ export function allowedWaitMs(step: PlanStep): number {
       const { pool, hook } = parameters as ScaleOutNodesParameters;
       return pool.deadlineMs + (hook?.timeoutMs ?? 0);
     }
+    case 'restoreBackup':
+      // Besides Velero's turns, which the time-out ends: definitions, and looks at all that the backup holds.
+      return wholeClusterMs + (parameters as RestoreBackupParameters).timeoutMs;
     case 'captureManifests':
       return wholeClusterMs;
     case 'rehearseKubernetes':

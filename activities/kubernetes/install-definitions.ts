@@ -1,7 +1,8 @@
 import { contentDigest } from '../../domain/kubernetes/marks.ts';
-import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
+import { nameOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import { stripped } from '../../domain/kubernetes/strip.ts';
 import type { Operation } from '../../domain/operation.ts';
+import type { Style } from '../../domain/step.ts';
 import { StepFailed } from '../define-step.ts';
 import type { StepTools } from '../tools.ts';
 import { applyStage } from './apply-stage.ts';
@@ -11,12 +12,17 @@ import { waitForStage } from './wait-for-stage.ts';
 
 const ESTABLISHED_MS = 60_000;
 
-/** Installs CustomResourceDefinitions and waits until the server serves them. */
+/**
+ * Installs CustomResourceDefinitions and waits until the server serves them.
+ * @returns what a forced run goes on without, in words: one definition must not keep everything else away
+ * @throws StepFailed (graceful) with what was not installed
+ */
 export async function installDefinitions(
   client: KubernetesClient,
   definitions: readonly KubernetesObject[],
-  { operation, tools }: { readonly operation: Operation; readonly tools: StepTools },
-): Promise<void> {
+  options: { readonly operation: Operation; readonly style: Style; readonly tools: StepTools },
+): Promise<readonly string[]> {
+  const { operation, style, tools } = options;
   const manifests = definitions.map(stripped).map((object) => ({
     object,
     digest: contentDigest(object),
@@ -29,17 +35,17 @@ export async function installDefinitions(
     afterChunk: async () => tools.heartbeat({ definitions: manifests.length }),
     signal: tools.signal,
   });
-  if (failures.length > 0) {
-    const lines = failures.map(({ object, because }) => `${object}: ${because}`);
-    throw new StepFailed(`${client.name}: ${failures.length} definitions were not installed: ${lines[0]}`, {
-      first: lines.slice(0, 10),
-    });
+  const lines = failures.map(({ object, because }) => `${object}: ${because}`);
+  if (failures.length > 0 && style === 'graceful') {
+    throw new StepFailed(
+      `${client.name}: ${failures.length} definitions were not installed: ${lines[0]}; see why, then retry; a forced restore goes on without them`,
+      { first: lines.slice(0, 10) },
+    );
   }
-  await waitForStage(client, manifests, {
-    stage: 'definitions',
-    timeoutMs: ESTABLISHED_MS,
-    style: 'graceful',
-    tools,
-  });
+  const failed = new Set(failures.map(({ object }) => object));
+  const installed = manifests.filter(({ object }) => !failed.has(nameOf(object)));
+  const stage = { stage: 'definitions', timeoutMs: ESTABLISHED_MS, style, tools };
+  const unserved = await waitForStage(client, installed, stage);
   await discoveryOf(client).refresh();
+  return [...lines, ...unserved];
 }

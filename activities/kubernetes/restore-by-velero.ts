@@ -2,42 +2,62 @@ import type { RestoreBackupParameters } from '../../domain/kubernetes/parameters
 import { describeMessages, realErrors } from '../../domain/kubernetes/restore-results.ts';
 import { restoreTurns } from '../../domain/kubernetes/restore-turns.ts';
 import type { StepInput } from '../../domain/step.ts';
+import { StepFailed } from '../define-step.ts';
 import type { StepTools } from '../tools.ts';
 import type { BackupObject } from './backup-archive.ts';
 import type { KubernetesClient } from './client.ts';
+import { assertStampIsOurs } from './epoch-stamp.ts';
 import { findMissing } from './presence.ts';
 import { runRestore, type RestoreRun } from './run-restore.ts';
 import { openBucket } from './s3.ts';
 import { readRestoreMessages, veleroOf } from './velero.ts';
 
-/** One Restore after the other; none where there is nothing to restore: the least that Velero does takes seconds. */
+export interface RestoredByVelero {
+  readonly runs: readonly RestoreRun[];
+  /** Forced: why it went on without Velero; undefined: it did not have to. */
+  readonly gaveUp?: string;
+}
+
+/**
+ * One Restore after the other; none where there is nothing to restore: the least that Velero does takes seconds. A
+ * Velero that does not do its part fails the step; forced it does not, or there would be no way on but to skip all.
+ */
 export async function restoreByVelero(
   client: KubernetesClient,
   missing: readonly BackupObject[],
   options: {
-    readonly input: Pick<StepInput<RestoreBackupParameters>, 'operation' | 'parameters'>;
+    readonly input: Pick<StepInput<RestoreBackupParameters>, 'operation' | 'parameters' | 'style'>;
     readonly backup: string;
+    readonly deadline: number;
     readonly tools: StepTools;
   },
-): Promise<readonly RestoreRun[]> {
-  const { input, backup, tools } = options;
-  const { operation, parameters } = input;
+): Promise<RestoredByVelero> {
+  const { input, backup, deadline, tools } = options;
+  const { operation, parameters, style } = input;
   const runs: RestoreRun[] = [];
   for (const { items, scope } of restoreTurns(missing, parameters.services)) {
     const bucket = await openBucket(parameters.location, tools);
-    const run = await runRestore(veleroOf(client, parameters.cluster), {
-      operation,
-      parameters,
-      backup,
-      missing: items,
-      scope,
-      stillMissing: async () => (await findMissing(client, items, tools.signal)).missing,
-      messagesOf: (restore) => readRestoreMessages(bucket, restore),
-      tools,
-    });
-    runs.push(run);
+    try {
+      const run = await runRestore(veleroOf(client, parameters.cluster), {
+        operation,
+        style,
+        parameters,
+        backup,
+        missing: items,
+        scope,
+        deadline,
+        mayStill: () => assertStampIsOurs(client, operation),
+        stillMissing: async () => (await findMissing(client, items, tools.signal)).missing,
+        messagesOf: (restore) => readRestoreMessages(bucket, restore),
+        tools,
+      });
+      runs.push(run);
+    } catch (error) {
+      if (style !== 'forced' || !(error instanceof StepFailed)) throw error;
+      return { runs, gaveUp: error.message };
+    }
   }
-  return runs;
+  return { runs };
 }
 
 export function describeRun({ restore, attempts, messages, unreadable }: RestoreRun): readonly string[] {

@@ -1,5 +1,6 @@
 import { StepFailed, StepRefused } from '../define-step.ts';
 import type { Operation } from '../../domain/operation.ts';
+import type { Style } from '../../domain/step.ts';
 import type { RestoreBackupParameters } from '../../domain/kubernetes/parameters.ts';
 import {
   operationHash,
@@ -12,19 +13,28 @@ import {
 } from '../../domain/kubernetes/restore-plan.ts';
 import { waitsForVelero } from '../../domain/kubernetes/decide-restore.ts';
 import { wasInterrupted } from '../../domain/kubernetes/restore-results.ts';
+import { withoutVelero } from '../../domain/kubernetes/stalled-restore.ts';
 import type { StepTools } from '../tools.ts';
+import { followRestore } from './follow-restore.ts';
 import type { RestoreMessages, RestoreRecord, Velero } from './velero.ts';
 
 const EVERY_MS = 500;
 /** Velero looks into the bucket once a minute, and may lose one of its ticks after a start. */
 const VELERO_READY_MS = 180_000;
+/** Forced: what an earlier attempt has waited for already gets this much more; a Velero that runs begins in seconds. */
+const FORCED_STUCK_MS = 60_000;
 
 export interface RestoreOptions {
   readonly operation: Operation;
+  readonly style: Style;
   readonly parameters: RestoreBackupParameters;
   readonly backup: string;
   readonly missing: readonly BackupItem[];
   readonly scope: RestoreScope;
+  /** When the step's time for Velero is over, whatever it is at. */
+  readonly deadline: number;
+  /** Throws where another operation has taken the cluster over: asked before a Restore is made. */
+  readonly mayStill: () => Promise<void>;
   readonly stillMissing: () => Promise<readonly BackupItem[]>;
   readonly messagesOf: (restore: string) => Promise<RestoreMessages>;
   readonly tools: StepTools;
@@ -42,9 +52,8 @@ export interface RestoreRun extends RestoreMessages {
  * gets all attempts again.
  */
 export async function runRestore(velero: Velero, options: RestoreOptions): Promise<RestoreRun> {
-  const { operation, parameters, backup, tools } = options;
+  const { operation, style, parameters, backup, deadline, tools } = options;
   const { clusterName, attempts, stuckMs } = parameters;
-  const deadline = tools.now() + parameters.timeoutMs;
   const labels = { [operationLabel]: operationHash(operation) };
   const reasons: string[] = [];
   let { missing } = options;
@@ -58,8 +67,11 @@ export async function runRestore(velero: Velero, options: RestoreOptions): Promi
       continue;
     }
     made += 1;
-    if (before === undefined) await create(velero, { name, labels, missing, deadline }, options);
-    const restore = await follow(velero, name, { deadline, stuckMs, tools });
+    if (before === undefined) await create(velero, { name, labels, missing }, options);
+    const isOld = style === 'forced' && before !== undefined;
+    const patienceMs = isOld ? Math.min(stuckMs, FORCED_STUCK_MS) : stuckMs;
+    const followed = { cluster: clusterName, style, missing, deadline, stuckMs: patienceMs, tools };
+    const restore = await followRestore(velero, name, followed);
     if (restoreState(restore.phase) === 'ended') {
       await tools.reached('restoreBackup:results:before');
       const told = await options.messagesOf(name);
@@ -76,7 +88,7 @@ export async function runRestore(velero: Velero, options: RestoreOptions): Promi
     tools.log.warn({ restore: name, phase: restore.phase }, 'a new attempt restores the rest');
   }
   throw new StepFailed(
-    `${clusterName}: Velero did not end a restore of ${backup} in ${attempts} attempts: ${reasons.join('; ')}`,
+    `${clusterName}: Velero did not end a restore of ${backup} in ${attempts} attempts: ${reasons.join('; ')}; see why, ${withoutVelero(style, missing)}`,
     { backup, attempts: reasons },
   );
 }
@@ -90,12 +102,13 @@ async function create(
     readonly name: string;
     readonly labels: Readonly<Record<string, string>>;
     readonly missing: readonly BackupItem[];
-    readonly deadline: number;
   },
-  { parameters, backup, scope, tools }: RestoreOptions,
+  options: RestoreOptions,
 ): Promise<void> {
-  const { name, labels, missing, deadline } = restore;
-  await untilVeleroIsReady(velero, { cluster: parameters.clusterName, backup, deadline, tools });
+  const { name, labels, missing } = restore;
+  const { parameters, backup, scope, tools } = options;
+  await untilVeleroIsReady(velero, { ...options, missing });
+  await options.mayStill();
   await tools.reached('restoreBackup:create:before');
   const spec = restoreSpec({
     backup,
@@ -108,29 +121,24 @@ async function create(
   assertOurs(await velero.restore(name), backup, labels);
 }
 
-async function untilVeleroIsReady(
-  velero: Velero,
-  options: {
-    readonly cluster: string;
-    readonly backup: string;
-    readonly deadline: number;
-    readonly tools: StepTools;
-  },
-): Promise<void> {
-  const { cluster, backup, tools } = options;
-  const deadline = Math.min(options.deadline, tools.now() + VELERO_READY_MS);
+async function untilVeleroIsReady(velero: Velero, options: RestoreOptions): Promise<void> {
+  const { backup, style, missing, deadline, tools } = options;
+  const { clusterName: cluster } = options.parameters;
+  const readyBy = Math.min(deadline, tools.now() + VELERO_READY_MS);
   for (;;) {
     const [location, isSynced] = await Promise.all([velero.location(), velero.knowsBackup(backup)]);
     const waits = waitsForVelero({ cluster, backup, location, isSynced });
-    if (waits.length === 0) return;
-    if (tools.now() >= deadline) {
-      throw new StepFailed(
-        `${cluster}: waited in vain for ${waits.join(' and ')}: is Velero running there?`,
-        {
-          backup,
-          waits: [...waits],
-        },
-      );
+    const now = tools.now();
+    if (waits.length === 0 && now < deadline) return;
+    if (now >= readyBy) {
+      const why =
+        waits.length === 0
+          ? 'the time-out has passed before Velero was asked for the rest'
+          : `waited in vain for ${waits.join(' and ')}: is Velero running there? See to it`;
+      throw new StepFailed(`${cluster}: ${why}, ${withoutVelero(style, missing)}`, {
+        backup,
+        waits: [...waits],
+      });
     }
     tools.heartbeat([...waits]);
     await tools.sleep(EVERY_MS);
@@ -150,37 +158,4 @@ function assertOurs(
   throw new StepRefused([
     `restore ${found.name} is not of this run: expected backup ${backup}, seen ${seen}`,
   ]);
-}
-
-async function follow(
-  velero: Velero,
-  name: string,
-  options: { readonly deadline: number; readonly stuckMs: number; readonly tools: StepTools },
-): Promise<RestoreRecord> {
-  const { deadline, stuckMs, tools } = options;
-  let progress = '';
-  let movedAt = tools.now();
-  for (;;) {
-    const seen = await velero.restore(name);
-    if (seen === undefined)
-      throw new StepFailed(`restore ${name} was deleted while it ran`, { restore: name });
-    const state = restoreState(seen.phase);
-    if (state === 'ended' || state === 'again') return seen;
-    const now = `${seen.phase} ${seen.items}/${seen.total}`;
-    if (now !== progress) movedAt = tools.now();
-    progress = now;
-    const stillMs = tools.now() - movedAt;
-    const isStuck = stillMs > stuckMs;
-    tools.heartbeat({ restore: name, phase: seen.phase, items: seen.items, of: seen.total, isStuck });
-    if (tools.now() > deadline || isStuck) {
-      const why = isStuck ? `no progress for ${Math.round(stillMs / 1_000)} s` : 'the time-out has passed';
-      const advice = 'is Velero running? Restart it (it then gives this restore up) and retry the step';
-      throw new StepFailed(`restore ${name} is ${now} and ${why}: ${advice}`, {
-        restore: name,
-        progress: now,
-      });
-    }
-    await tools.reached('restoreBackup:running');
-    await tools.sleep(EVERY_MS);
-  }
 }

@@ -13,6 +13,8 @@ export interface LocationState {
   readonly phase: string;
   readonly message: string;
   readonly lastSyncedAt: string;
+  /** When Velero wrote about it last, ms since 1970; undefined: never. It does so each minute, as long as it runs. */
+  readonly lookedAt: number | undefined;
 }
 
 export interface RestoreRecord {
@@ -56,6 +58,7 @@ export function veleroOf(client: KubernetesClient, { velero }: KubernetesCluster
         phase: found === undefined ? 'absent' : textOf(status['phase'], 'unknown'),
         message: textOf(status['message']),
         lastSyncedAt: textOf(status['lastSyncedTime']),
+        lookedAt: newestOf(status['lastSyncedTime'], status['lastValidationTime']),
       };
     },
     knowsBackup: async (name) => (await readObject(client, `${root}/backups/${name}`)) !== undefined,
@@ -85,6 +88,11 @@ export function veleroOf(client: KubernetesClient, { velero }: KubernetesCluster
       }
     },
   };
+}
+
+function newestOf(...times: readonly unknown[]): number | undefined {
+  const known = times.map((time) => Date.parse(textOf(time))).filter((time) => !Number.isNaN(time));
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 function recordOf(restore: KubernetesObject): RestoreRecord {

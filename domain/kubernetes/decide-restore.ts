@@ -1,12 +1,15 @@
 import { judgeStamp } from '../operation.ts';
 import type { Decision, StepInput } from '../step.ts';
 import type { RestoreBackupParameters } from './parameters.ts';
+import { describeSilence, SILENT_MS } from './stalled-restore.ts';
 
 /** What restoreBackup saw; lists are cut to what a person reads, counts are not. */
 export type BackupObserved = {
   readonly cluster: string;
   readonly stamp: { readonly epoch: number; readonly operation: string } | null;
   readonly location: { readonly phase: string; readonly message: string; readonly lastSyncedAt: string };
+  /** ms since Velero wrote about that location; null: it never did. Its phase stays when Velero ends. */
+  readonly veleroSilentMs: number | null;
   /** The newest backup that is good by policy and can be read from end to end. */
   readonly backup: {
     readonly name: string;
@@ -24,7 +27,10 @@ export type BackupObserved = {
   readonly missingForVelero: number;
   readonly firstMissing: readonly string[];
   readonly missingByResource: { readonly [resource: string]: number };
-  /** Resources that the cluster does not serve; their definitions are installed from the backup first. */
+  /** Definitions of the backup that the cluster lacks, with or without objects of theirs; we install them first. */
+  readonly missingDefinitions: number;
+  readonly firstDefinitions: readonly string[];
+  /** Resources that the cluster does not serve, nor will once those definitions are installed. */
   readonly unknownResources: readonly string[];
   /** Precheck: why nothing can be written below `restores/` with our credentials; empty: it can. */
   readonly cannotWrite: string;
@@ -32,10 +38,10 @@ export type BackupObserved = {
 
 export function decideRestore(
   observed: BackupObserved,
-  input: Pick<StepInput<RestoreBackupParameters>, 'operation' | 'mode'>,
+  input: Pick<StepInput<RestoreBackupParameters>, 'operation' | 'mode' | 'style'>,
 ): Decision {
-  const { operation, mode } = input;
-  const { cluster, backup, location, missing, wanted } = observed;
+  const { operation, mode, style } = input;
+  const { cluster, backup, location, missing, wanted, missingDefinitions } = observed;
   const verdict =
     operation.epoch > 0 ? judgeStamp(observed.stamp ?? undefined, operation.epoch, operation.id) : undefined;
   if (verdict?.kind === 'stale') return { kind: 'refuse', reasons: [`${cluster}: ${verdict.reason}`] };
@@ -44,33 +50,59 @@ export function decideRestore(
     return { kind: 'refuse', reasons: [`${cluster}: no backup is good enough to restore`, ...seen] };
   }
   const named = `${backup.name} (${(backup.ageMs / 3_600_000).toFixed(1)} h old)`;
-  if (missing === 0) {
+  if (missing === 0 && missingDefinitions === 0) {
     return { kind: 'already', because: `${cluster}: all ${wanted} objects of backup ${named} are there` };
   }
-  // What we bring back by ourselves does not wait for Velero; `apply` waits for it before its turn comes.
+  // What we bring back by ourselves does not wait for Velero; `apply` waits for it before its turn comes, and knows how
+  // to go on without it when it is forced.
   const waits = waitsForVelero({ cluster, backup: backup.name, location, isSynced: observed.isSynced });
-  const isVelerosAlone = observed.missingForVelero === missing;
-  const mustWait = mode === 'precheck' ? observed.missingForVelero > 0 : isVelerosAlone;
+  const isForVelero = observed.missingForVelero > 0;
+  const isVelerosAlone =
+    observed.missingForVelero === missing && missingDefinitions === 0 && style === 'graceful';
+  const mustWait = mode === 'precheck' ? isForVelero : isVelerosAlone;
   if (waits.length > 0 && mustWait) return { kind: 'wait', for: waits };
-  const kinds = Object.entries(observed.missingByResource)
-    .toSorted(([, a], [, b]) => b - a)
-    .slice(0, 5)
-    .map(([resource, count]) => `${count} ${resource}`);
   const verb = mode === 'precheck' ? 'would restore' : 'restore';
   return {
     kind: 'apply',
     will: [
-      `${cluster}: ${verb} ${missing} of ${wanted} objects from ${named}: ${kinds.join(', ')}`,
-      ...(observed.unknownResources.length === 0
-        ? []
-        : [
-            `install the definitions of ${observed.unknownResources.join(', ')} first: minutes that readiness could have saved`,
-          ]),
-      ...(observed.cannotWrite === '' || observed.missingForVelero === 0
+      `${cluster}: ${verb} ${missing} of ${wanted} objects from ${named}${kindsOf(observed)}`,
+      ...aboutDefinitions(observed),
+      ...(isForVelero && (observed.veleroSilentMs ?? Infinity) > SILENT_MS
+        ? [
+            `is Velero running on ${cluster}? ${describeSilence(observed.veleroSilentMs ?? undefined)}; ${observed.missingForVelero} objects wait for it`,
+          ]
+        : []),
+      ...(observed.cannotWrite === '' || !isForVelero
         ? []
         : [`Velero would call it failed if its credentials are as ours: ${observed.cannotWrite}`]),
     ],
   };
+}
+
+/** The most frequent ones. */
+function kindsOf({ missingByResource }: BackupObserved): string {
+  const kinds = Object.entries(missingByResource)
+    .toSorted(([, a], [, b]) => b - a)
+    .slice(0, 5)
+    .map(([resource, count]) => `${count} ${resource}`);
+  return kinds.length === 0 ? '' : `: ${kinds.join(', ')}`;
+}
+
+function aboutDefinitions(observed: BackupObserved): readonly string[] {
+  const { cluster, missingDefinitions, firstDefinitions, unknownResources } = observed;
+  const first = firstDefinitions.slice(0, 5).join(', ');
+  return [
+    ...(missingDefinitions === 0
+      ? []
+      : [
+          `install ${missingDefinitions} definitions first (${first}): minutes that readiness could have saved`,
+        ]),
+    ...(unknownResources.length === 0
+      ? []
+      : [
+          `${cluster} does not serve ${unknownResources.join(', ')}, and the backup has no definition of them`,
+        ]),
+  ];
 }
 
 /** What Velero still lacks before it can restore a backup; empty when it can. */

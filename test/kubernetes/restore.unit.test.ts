@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { ApiError } from '../../activities/kubernetes/api-error.ts';
 import type { ApiCall, KubernetesClient } from '../../activities/kubernetes/client.ts';
 import { writableResources } from '../../activities/kubernetes/permissions.ts';
-import { runRestore, type RestoreOptions } from '../../activities/kubernetes/run-restore.ts';
-import type { RestoreMessages, RestoreRecord, Velero } from '../../activities/kubernetes/velero.ts';
 import { decideRestore, type BackupObserved } from '../../domain/kubernetes/decide-restore.ts';
-import { operationHash, operationLabel, restoreName } from '../../domain/kubernetes/restore-plan.ts';
 import { readResults } from '../../domain/kubernetes/restore-results.ts';
-import { operation, stepTools } from './step-tools.ts';
+import { nameOf, record, scripted } from './scripted-velero.ts';
+import type { Style } from '../../domain/step.ts';
+import { operation } from './step-tools.ts';
 
 const observed = (change: Partial<BackupObserved> = {}): BackupObserved => ({
   cluster: 'west',
   stamp: null,
   location: { phase: 'Available', message: '', lastSyncedAt: '' },
+  veleroSilentMs: 30_000,
   backup: { name: 'daily-1', startedAt: 0, ageMs: 3_600_000, cluster: 'east', items: 9 },
   rejected: [],
   isSynced: true,
@@ -21,14 +21,19 @@ const observed = (change: Partial<BackupObserved> = {}): BackupObserved => ({
   missingForVelero: 3,
   firstMissing: [],
   missingByResource: { configmaps: 6, roles: 3 },
+  missingDefinitions: 0,
+  firstDefinitions: [],
   unknownResources: [],
   cannotWrite: '',
   ...change,
 });
 
 describe('decideRestore', () => {
-  const decide = (change: Partial<BackupObserved>, mode: 'apply' | 'precheck' = 'apply') =>
-    decideRestore(observed(change), { operation: operation(2), mode });
+  const decide = (
+    change: Partial<BackupObserved>,
+    mode: 'apply' | 'precheck' = 'apply',
+    style: Style = 'graceful',
+  ) => decideRestore(observed(change), { operation: operation(2), mode, style });
 
   it('does not wait for Velero while there is something it can bring back without', () => {
     expect(decide({ isSynced: false }).kind).toBe('apply');
@@ -36,6 +41,42 @@ describe('decideRestore', () => {
       kind: 'wait',
       for: ['Velero on west to find daily-1 in the bucket (it looks once a minute)'],
     });
+  });
+
+  it('is not through while a definition is missing of which nothing is there yet, and needs no Velero for it', () => {
+    const change = { missing: 0, missingByResource: {}, missingForVelero: 0, isSynced: false };
+    expect(decide(change).kind).toBe('already');
+    const lacking = { missingDefinitions: 1, firstDefinitions: ['crates.a.example'] };
+    expect(decide({ ...change, ...lacking })).toEqual({
+      kind: 'apply',
+      will: [
+        'west: restore 0 of 9 objects from daily-1 (1.0 h old)',
+        'install 1 definitions first (crates.a.example): minutes that readiness could have saved',
+      ],
+    });
+    expect(decide({ ...change, ...lacking, missing: 3, missingForVelero: 3 }).kind).toBe('apply');
+  });
+
+  it('names kinds that the cluster does not serve and that the backup does not define', () => {
+    const { will } = decide({ unknownResources: ['metrics.a.example'] }) as { will?: readonly string[] };
+    expect(will?.[1]).toBe('west does not serve metrics.a.example, and the backup has no definition of them');
+  });
+
+  it('lets a forced run see for itself how far it comes without Velero', () => {
+    const location = { phase: 'absent', message: '', lastSyncedAt: '' };
+    const change = { location, missingForVelero: 9 };
+    expect(decide(change)).toMatchObject({ kind: 'wait' });
+    expect(decide(change, 'apply', 'forced')).toMatchObject({ kind: 'apply' });
+  });
+
+  it.each([
+    [30_000, 3, undefined],
+    [720_000, 0, undefined],
+    [720_000, 3, 'is Velero running on west? It looked into the bucket 720 s ago; 3 objects wait for it'],
+    [null, 3, 'is Velero running on west? It has never looked into the bucket; 3 objects wait for it'],
+  ])('asks in a precheck whether Velero runs: silent for %s ms, %i objects', (silent, count, question) => {
+    const decision = decide({ veleroSilentMs: silent, missingForVelero: count }, 'precheck');
+    expect(decision.kind === 'apply' && decision.will[1]).toBe(question);
   });
 
   it('names in a precheck what Velero will be waited for, and never for nothing', () => {
@@ -62,75 +103,6 @@ describe('decideRestore', () => {
 });
 
 describe('runRestore', () => {
-  const run = operation(4);
-  const labels = { [operationLabel]: operationHash(run) };
-  const nameOf = (number: number) => restoreName(run, { cluster: 'west', backup: 'daily-1' }, number);
-  const record = (number: number, phase: string): RestoreRecord => ({
-    name: nameOf(number),
-    phase,
-    backup: 'daily-1',
-    labels,
-    items: 1,
-    total: 1,
-    errors: 0,
-    warnings: 0,
-    reason: '',
-  });
-
-  /** Velero as it answers: `phases` are what the first, second… Restore end as. */
-  function scripted(options: {
-    readonly phases: readonly string[];
-    readonly missing: readonly number[];
-    readonly told?: RestoreMessages;
-    readonly standing?: readonly RestoreRecord[];
-    readonly notReady?: number;
-    /** Items that the first Restore found to do; by default there were some. */
-    readonly firstTotal?: number;
-    /** Whatever is at work is Completed from this many looks at it on. */
-    readonly endsAfter?: number;
-  }) {
-    const restores = new Map((options.standing ?? []).map((one) => [one.name, one]));
-    const created: string[] = [];
-    const missing = [...options.missing];
-    let looks = 0;
-    let looksAtRestores = 0;
-    const velero: Velero = {
-      location: async () => {
-        looks += 1;
-        const isReady = looks > (options.notReady ?? 0);
-        return { phase: isReady ? 'Available' : 'Unavailable', message: '', lastSyncedAt: '' };
-      },
-      knowsBackup: async () => true,
-      restores: async () => [...restores.values()],
-      restore: async (name) => {
-        const found = restores.get(name);
-        looksAtRestores += 1;
-        const hasEnded = found?.phase === 'InProgress' && looksAtRestores > (options.endsAfter ?? 0);
-        return hasEnded ? { ...found, phase: 'Completed' } : found;
-      },
-      createRestore: async (name) => {
-        const total = created.length === 0 ? (options.firstTotal ?? 1) : 1;
-        restores.set(name, { ...record(0, options.phases[created.length] ?? 'Completed'), name, total });
-        created.push(name);
-        return true;
-      },
-    };
-    const items = (count: number) =>
-      Array.from({ length: count }, (_, index) => ({ resource: 'roles', name: `r${index}`, labels: {} }));
-    const cluster = { velero: { namespace: 'velero' } };
-    const parameters = { clusterName: 'west', cluster, timeoutMs: 60_000, stuckMs: 60_000, attempts: 3 };
-    const given: RestoreOptions = {
-      operation: run,
-      parameters: parameters as unknown as RestoreOptions['parameters'],
-      backup: 'daily-1',
-      missing: items(2),
-      scope: {},
-      stillMissing: async () => items(missing.shift() ?? 0),
-      messagesOf: async () => options.told ?? { messages: [] },
-      tools: { ...stepTools(), sleep: async () => undefined },
-    };
-    return { created, looks: () => looks, restored: () => runRestore(velero, given) };
-  }
   const errors = (text: string) => ({ messages: readResults({ errors: { cluster: [text] } }) });
 
   it('follows to its end the Restore that it finds at work, and has no second one made', async () => {
