@@ -1,9 +1,9 @@
 import { decideMesh, describe, isShifted, type MeshObserved } from '../domain/kubernetes/decide-mesh.ts';
-import { siteshiftAnnotations, stampOf } from '../domain/kubernetes/marks.ts';
+import { keptRoute } from '../domain/kubernetes/former-route.ts';
+import { stampOf } from '../domain/kubernetes/marks.ts';
 import type { KubernetesObject } from '../domain/kubernetes/object.ts';
 import type { ShiftMeshParameters } from '../domain/kubernetes/parameters.ts';
 import { readinessOf } from '../domain/kubernetes/readiness/readiness.ts';
-import { stripped } from '../domain/kubernetes/strip.ts';
 import {
   isRouted,
   objections,
@@ -16,28 +16,19 @@ import type { Json } from '../domain/json.ts';
 import type { Stamp } from '../domain/operation.ts';
 import type { StepInput } from '../domain/step.ts';
 import type { Applied, StepKind, Verified } from './define-step.ts';
+import { hasCode } from './kubernetes/api-error.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { assertStampIsOurs, claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
 import { keepFormer, readFormer } from './kubernetes/former-state.ts';
-import {
-  applyRoute,
-  listVirtualServices,
-  readKnativeService,
-  removeRoute,
-  replaceRoute,
-  setVisibility,
-} from './kubernetes/mesh.ts';
+import { applyRoute, listVirtualServices, readKnativeService, setVisibility } from './kubernetes/mesh.ts';
 import { refuseDenied } from './kubernetes/refuse-denied.ts';
+import { undoRoute, type FormerRoute } from './kubernetes/undo-route.ts';
 import type { StepTools } from './tools.ts';
 
 type Input = StepInput<ShiftMeshParameters>;
 
-/** What undo puts back: the route as it was (null: there was none) and the services' labels. */
-type MeshSnapshot = {
-  readonly route: KubernetesObject | null;
-  readonly at: ReturnType<typeof placeOf>;
-  readonly visibilities: Readonly<Record<string, string>>;
-};
+/** What undo puts back: the route, and the services' labels. */
+type MeshSnapshot = FormerRoute & { readonly visibilities: Readonly<Record<string, string>> };
 
 /** Sends a public host to Knative Services of this cluster, by one VirtualService that rewrites the authority. */
 export const shiftMesh: StepKind<ShiftMeshParameters, MeshObserved> = {
@@ -132,19 +123,12 @@ function snapshotOf(parameters: ShiftMeshParameters, state: MeshState): MeshSnap
   const { routes, services } = state;
   const [route] = routes;
   return {
-    route: route === undefined ? null : asItWas(route),
+    route: route === undefined ? null : keptRoute(route),
     at: placeOf(parameters, route),
     visibilities: Object.fromEntries(
       [...services].map(([service, object]) => [service, visibilityOf(object)]),
     ),
   };
-}
-
-/** Our own marks belong to the route: by them a later apply of manifests knows what it may touch. */
-function asItWas(route: KubernetesObject): KubernetesObject {
-  const { metadata, ...rest } = stripped(route);
-  const annotations = { ...metadata.annotations, ...siteshiftAnnotations(route) };
-  return { ...rest, metadata: { ...metadata, annotations } };
 }
 
 async function verify(input: Input, tools: StepTools): Promise<Verified<MeshObserved>> {
@@ -164,12 +148,31 @@ async function undo(input: Input, tools: StepTools): Promise<Applied & { readonl
   // An attempt that failed or was lost on its way has reported no snapshot, yet kept one.
   const former = input.snapshot ?? (await readFormer(client, ownerOf(input)));
   if (former === undefined) return { summary: `${host}: its route was not touched` };
-  const { route, at, visibilities } = former as unknown as MeshSnapshot;
+  const { at, route, visibilities } = former as unknown as MeshSnapshot;
+  // The services first: one whose route is gone before it is public again would be unreachable in between.
+  const gone = await putLabelsBack(client, mesh.namespace, visibilities);
+  const { id, epoch } = input.operation;
+  const shift = { stamp: { epoch, operation: id }, parameters: input.parameters };
+  const { summary, ...undone } = await undoRoute(client, { at, route }, shift);
+  const without =
+    gone.length === 0 ? '' : `; deleted since the shift, and left so: Knative Service ${gone.join(', ')}`;
+  return { ...undone, summary: `${host}: ${summary} (${at.namespace}/${at.name})${without}` };
+}
+
+/** @returns the services that somebody has deleted: they have no label any more, and the others go on */
+async function putLabelsBack(
+  client: KubernetesClient,
+  namespace: string,
+  visibilities: MeshSnapshot['visibilities'],
+): Promise<readonly string[]> {
+  const gone: string[] = [];
   for (const [name, visibility] of Object.entries(visibilities)) {
-    await setVisibility(client, { namespace: mesh.namespace, name }, visibility);
+    try {
+      await setVisibility(client, { namespace, name }, visibility);
+    } catch (error) {
+      if (!hasCode(error, 404)) throw error;
+      gone.push(`${namespace}/${name}`);
+    }
   }
-  await (route === null ? removeRoute(client, at) : replaceRoute(client, route));
-  return {
-    summary: `${host}: ${route === null ? 'its route is removed' : 'its route is as it was'} (${at.namespace}/${at.name})`,
-  };
+  return gone;
 }

@@ -1,8 +1,7 @@
 import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
 import { clusterLocal, meshManager, visibilityLabel } from '../../domain/kubernetes/virtual-service.ts';
-import { hasCode } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
-import { collectionPath, objectPath, type Resource } from './discovery.ts';
+import { objectPath, type Resource } from './discovery.ts';
 import { listObjects } from './list.ts';
 import { readObject } from './read-object.ts';
 
@@ -52,31 +51,4 @@ export async function applyRoute(client: KubernetesClient, object: KubernetesObj
     body: JSON.stringify(object),
     contentType: 'application/apply-patch+yaml',
   });
-}
-
-/** Puts a VirtualService back exactly as it was, metadata of the cluster aside. */
-export async function replaceRoute(client: KubernetesClient, former: KubernetesObject): Promise<void> {
-  const path = objectPath(virtualServices, former);
-  const live = await readObject(client, path);
-  const { resourceVersion } = live?.metadata ?? {};
-  const object = {
-    ...former,
-    metadata: { ...former.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
-  };
-  await client.call({
-    method: live === undefined ? 'POST' : 'PUT',
-    path: live === undefined ? collectionPath(virtualServices, former.metadata.namespace) : path,
-    body: JSON.stringify(object),
-  });
-}
-
-export async function removeRoute(
-  client: KubernetesClient,
-  at: { readonly name: string; readonly namespace: string },
-): Promise<void> {
-  try {
-    await client.call({ method: 'DELETE', path: objectPath(virtualServices, { metadata: at }) });
-  } catch (error) {
-    if (!hasCode(error, 404)) throw error;
-  }
 }

@@ -63,12 +63,6 @@ export function marked({ object, digest, version }: StoredManifest, stamp: Stamp
   };
 }
 
-/** All that siteshift ever left on an object. */
-export const siteshiftAnnotations = ({ metadata }: KubernetesObject): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(metadata.annotations ?? {}).filter(([key]) => key.startsWith('siteshift.dev/')),
-  );
-
 /** The stamp that an object carries, if siteshift ever wrote it. */
 export function stampOf(object: KubernetesObject): Stamp | undefined {
   const { [marks.epoch]: text, [marks.operation]: operation } = object.metadata.annotations ?? {};

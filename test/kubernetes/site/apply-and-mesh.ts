@@ -115,13 +115,19 @@ export function applyingAndShifting(): void {
       expect((await routesOf(host))[0]?.['spec']).toMatchObject({
         http: [{ match: [{ headers: { 'x-canary': { exact: 'yes' } } }] }, { name: 'all' }],
       });
-      for (const { snapshot } of [byHeader, byPercent]) {
+      for (const [canary, { snapshot }] of [
+        [{ service, header }, byHeader],
+        [{ service, percent: 20 }, byPercent],
+      ] as const) {
         const undone = await runStep(
           shiftMesh,
-          stepInput(meshParameters(), { mode: 'undo', ...(snapshot === undefined ? {} : { snapshot }) }),
+          stepInput(meshParameters({ canary }), {
+            mode: 'undo',
+            ...(snapshot === undefined ? {} : { snapshot }),
+          }),
           stepTools(),
         );
-        expect(undone.status).toBe('done');
+        expect(undone).toMatchObject({ status: 'done', details: [], evidence: [] });
       }
       const routes = await routesOf(host);
       expect(routes.map((route) => [route['spec'], route.metadata.annotations])).toEqual([
