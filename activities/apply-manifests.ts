@@ -27,7 +27,9 @@ const SHOWN = 20;
 export const applyManifests: StepKind<ApplyManifestsParameters, ManifestsObserved, LoadedManifests> = {
   kind: 'applyManifests',
   // It must not apply one capture and verify another.
-  read: refuseDenied(({ parameters }, tools) => loadManifests(parameters, tools)),
+  read: refuseDenied(({ parameters }, tools) =>
+    loadManifests(parameters, tools, () => tools.reached('applyManifests:head:after')),
+  ),
   observe: refuseDenied(observe),
   decide: (observed, input) => decideApply(observed, input),
   apply,

@@ -67,6 +67,7 @@ async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<L
   const stamp = await readStamp(client, domain);
   const objects: KubernetesObject[] = [];
   for (const { apiVersion, kind } of services.kinds) {
+    await tools.reached('captureManifests:look');
     const resource = await discoveryOf(client).find(apiVersion, kind);
     if (resource === undefined) continue; // a cluster without Knative has no Knative Services
     await forEachObject(

@@ -22,13 +22,18 @@ export interface LoadedManifests {
   readonly unfit: ReadonlySet<KubernetesObject>;
 }
 
-/** The newest stored manifests of the chosen services, with everything that is wrong with them by themselves. */
+/**
+ * The newest stored manifests of the chosen services, with everything that is wrong with them by themselves.
+ * `afterHead` is called when it is clear which versions count, and none of them is read.
+ */
 export async function loadManifests(
   parameters: Pick<ApplyManifestsParameters, 'store' | 'services' | 'without'>,
   tools: StepTools,
+  afterHead: () => Promise<void> = async () => undefined,
 ): Promise<LoadedManifests> {
   const store = await openStore(parameters.store, tools);
   const head = await store.head();
+  await afterHead();
   const isChosen = (service: string) => matchesAny(parameters.services, service);
   const read = await readManifests(store, head, isChosen);
   const skipped = new Set(parameters.without);

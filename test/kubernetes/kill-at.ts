@@ -1,7 +1,9 @@
+import { expect } from 'vitest';
 import type { KillLab, VictimName } from './kill-lab.ts';
 
 /**
- * Kills somebody once at each of the points, and looks at the cluster just before.
+ * Kills somebody once at each of the points, and looks at the cluster just before. Branches that run side by side may
+ * reach two points at once: whoever has just died is killed again when it is back.
  * @param isDue whether a point that is reached counts already
  */
 export function killAt(
@@ -13,16 +15,22 @@ export function killAt(
 ) {
   const left = new Set(points);
   const killed: string[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  async function kill(point: string): Promise<void> {
+    const victim = lab.victim(name);
+    await expect.poll(() => victim.alive(), { timeout: 60_000 }).toBe(true);
+    await look();
+    victim.kill();
+    await victim.gone();
+    killed.push(point);
+  }
   return {
     killed,
     reached: async (point: string) => {
-      if (!left.has(point) || !(await isDue(point))) return;
-      left.delete(point);
-      killed.push(point);
-      await look();
-      const victim = lab.victim(name);
-      victim.kill();
-      await victim.gone();
+      if (!left.has(point) || !(await isDue(point)) || !left.delete(point)) return;
+      const before = last;
+      last = before.then(() => kill(point));
+      await last;
     },
   };
 }

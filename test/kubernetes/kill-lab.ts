@@ -6,6 +6,7 @@ import { operationHash, operationLabel } from '../../domain/kubernetes/restore-p
 import type {
   ApplyManifestsParameters,
   CaptureManifestsParameters,
+  PrepareStandbyParameters,
   RestoreBackupParameters,
   ScaleOutNodesParameters,
   ShiftMeshParameters,
@@ -19,16 +20,18 @@ import { WORKERS, type Cluster } from '../../lab/kubernetes/cluster.ts';
 import { kubernetesSection } from '../../lab/kubernetes/inventory-section.ts';
 import { startOneSite } from '../../lab/kubernetes/kubernetes-lab.ts';
 import type { KubernetesObject } from '../../lab/kubernetes/kubernetes-object.ts';
-import { builderFor, TIER_LABEL } from '../../lab/kubernetes/object-builder.ts';
+import { TIER_LABEL, type Tier } from '../../lab/kubernetes/object-builder.ts';
 import { PUBLIC_GATEWAY } from '../../lab/kubernetes/service-objects.ts';
 import type { ObjectStore } from '../../lab/kubernetes/object-store.ts';
 import { waitForServices } from '../../lab/kubernetes/platform.ts';
 import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
+import { waitUntil } from '../../lab/kubernetes/wait-until.ts';
 import type { Supervised } from '../../lab/process/supervise.ts';
 import { openTestLab } from '../lab/test-lab.ts';
+import { keepAlive } from './keep-alive.ts';
+import { collections, DEFINITIONS, NAMESPACE, platformObjects, serviceObjects } from './kill-objects.ts';
 import { operation, stepInput, stepTools } from './step-tools.ts';
 
-export const NAMESPACE = 'shop-kill';
 export const BACKUP = 'daily-1';
 
 /**
@@ -44,66 +47,32 @@ export interface KillLab {
   readonly services: readonly KubernetesObject[];
   readonly parameters: {
     readonly restore: RestoreBackupParameters;
+    readonly prepare: PrepareStandbyParameters;
     readonly apply: ApplyManifestsParameters;
     readonly capture: CaptureManifestsParameters;
     readonly scale: ScaleOutNodesParameters;
     readonly mesh: ShiftMeshParameters;
   };
-  /** Removes the objects of a tier from the cluster. */
-  remove(tier: 'platform' | 'service'): Promise<void>;
+  /** Removes the objects of a tier from the cluster, and waits until they are gone. */
+  remove(tier: Tier): Promise<void>;
+  /** Of the platform only its definitions. */
+  removeDefinitions(): Promise<void>;
   /** Those of a tier that are there now, by kind and name. */
-  present(tier: 'platform' | 'service'): Promise<ReadonlyMap<string, KubernetesObject>>;
+  present(tier: Tier): Promise<ReadonlyMap<string, KubernetesObject>>;
   restoresOf(operation: Operation): Promise<readonly string[]>;
   victim(name: VictimName): Supervised;
+  /** Kills one that stays away. @returns has it started again */
+  down(name: VictimName): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
 export const VICTIMS = ['velero', 'apiserver', 'etcd', 'object store'] as const;
 export type VictimName = (typeof VICTIMS)[number];
 
-const ROLES = 120;
-const PLAIN = 60;
 /** Of the pool, to begin with. */
 export const NODES = 1;
 const hosts = {
   'cart.shop.example': { namespace: NAMESPACE, service: 'cart', gateways: [PUBLIC_GATEWAY] },
-};
-/** More than one chunk of writes, so that there is a middle. */
-const MAPS = 240;
-
-const platformObjects = (): readonly KubernetesObject[] => {
-  const make = builderFor('platform');
-  const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }];
-  const role = make('rbac.authorization.k8s.io/v1', 'Role');
-  const map = make('v1', 'ConfigMap');
-  return [
-    ...Array.from({ length: ROLES }, (_, index) => role(`role-${index}`, { rules }, NAMESPACE)),
-    ...Array.from({ length: PLAIN }, (_, index) => map(`plain-${index}`, { data: { a: '1' } }, NAMESPACE)),
-  ];
-};
-
-const serviceObjects = (): readonly KubernetesObject[] => {
-  const make = builderFor('service');
-  const map = make('v1', 'ConfigMap');
-  const template = { spec: { containers: [{ image: 'registry.example/cart' }] } };
-  const service = make('serving.knative.dev/v1', 'Service')('cart', { spec: { template } }, NAMESPACE);
-  // Long enough that somebody can die while it is waited for.
-  const annotations = { 'lab.siteshift.test/ready-after': '3s' };
-  return [
-    ...Array.from({ length: MAPS }, (_, index) => map(`map-${index}`, { data: { a: '1' } }, NAMESPACE)),
-    { ...service, metadata: { ...service.metadata, annotations } },
-  ];
-};
-
-const collections = {
-  platform: [
-    `/apis/rbac.authorization.k8s.io/v1/namespaces/${NAMESPACE}/roles`,
-    `/api/v1/namespaces/${NAMESPACE}/configmaps`,
-  ],
-  service: [
-    `/api/v1/namespaces/${NAMESPACE}/configmaps`,
-    `/apis/serving.knative.dev/v1/namespaces/${NAMESPACE}/services`,
-  ],
 };
 
 export async function openKillLab(): Promise<KillLab> {
@@ -132,8 +101,16 @@ export async function openKillLab(): Promise<KillLab> {
   const parameters = parametersFrom(inventory);
   await runStep(captureManifests, stepInput(parameters.capture, { operation: operation(0) }), stepTools());
   await takeBackup(cluster, { name: BACKUP });
-  const stopKeeping = keepAlive(() => [...Object.values(cluster.processes), store.process]);
+  const keeper = keepAlive(() => [...Object.values(cluster.processes), store.process]);
+  const victim = (name: VictimName) => (name === 'object store' ? store.process : cluster.processes[name]);
   const selector = (tier: string) => `?labelSelector=${encodeURIComponent(`${TIER_LABEL}=${tier}`)}`;
+  const removeAll = async (path: string, tier: Tier) => {
+    await cluster.api.call('DELETE', `${path}${selector(tier)}`);
+    await waitUntil({ what: `${path} of tier ${tier} gone`, withinMs: 60_000 }, async () => {
+      const left = await cluster.api.list(`${path}${selector(tier)}`);
+      if (left.length > 0) throw new Error(`${left.length} are still there`);
+    });
+  };
   return {
     folder,
     cluster,
@@ -142,8 +119,9 @@ export async function openKillLab(): Promise<KillLab> {
     services,
     parameters,
     remove: async (tier) => {
-      for (const path of collections[tier]) await cluster.api.call('DELETE', `${path}${selector(tier)}`);
+      for (const path of collections[tier]) await removeAll(path, tier);
     },
+    removeDefinitions: () => removeAll(DEFINITIONS, 'platform'),
     present: async (tier) => {
       const found = new Map<string, KubernetesObject>();
       for (const path of collections[tier]) {
@@ -157,9 +135,10 @@ export async function openKillLab(): Promise<KillLab> {
       const restores = await cluster.api.list(`${VELERO_PATH}/restores?labelSelector=${label}`);
       return restores.map(({ status }) => (status as { phase?: string } | undefined)?.phase ?? 'New');
     },
-    victim: (name) => (name === 'object store' ? store.process : cluster.processes[name]),
+    victim,
+    down: (name) => keeper.down(victim(name)),
     close: async () => {
-      await stopKeeping();
+      await keeper.stop();
       await testLab.close();
     },
   };
@@ -178,11 +157,15 @@ function parametersFrom(inventory: KubernetesInventory): KillLab['parameters'] {
     throw new Error('the section of the lab lacks a part');
   const target = { clusterName: 'west', cluster: west };
   const store = { storeName: 'manifests', store: manifests };
+  const from = {
+    locationName: 'backups',
+    location: { ...backups, minimumItems: 1, includedNamespaces: [] },
+  };
   return {
+    prepare: { clusterName: 'standby', cluster: west, ...from },
     restore: {
       ...target,
-      locationName: 'backups',
-      location: { ...backups, minimumItems: 1, includedNamespaces: [] },
+      ...from,
       writers: ['west'], // of itself, which is otherwise refused: there is only one cluster here
       services,
       direct: true,
@@ -201,31 +184,6 @@ function parametersFrom(inventory: KubernetesInventory): KillLab['parameters'] {
     capture: { ...target, ...store, domain: 'shop', services },
     scale: { ...target, poolName: WORKERS, pool: { ...pool, nodes: NODES + 2 }, store: manifests },
     mesh: { ...target, host: 'cart.shop.example', mesh },
-  };
-}
-
-/** @returns ends it */
-function keepAlive(processes: () => readonly Supervised[]): () => Promise<void> {
-  const stopped = new AbortController();
-  const starting = new Map<string, Promise<void>>();
-  const keeping = (async () => {
-    while (!stopped.signal.aborted) {
-      for (const one of processes()) {
-        if (one.alive() || starting.has(one.name)) continue;
-        // Killed again while it starts: the next round sees to it.
-        const start = one.restart().catch(() => undefined);
-        starting.set(
-          one.name,
-          start.finally(() => starting.delete(one.name)),
-        );
-      }
-      await sleep(200);
-    }
-    await Promise.all(starting.values());
-  })();
-  return async () => {
-    stopped.abort();
-    await keeping;
   };
 }
 

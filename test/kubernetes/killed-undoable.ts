@@ -3,7 +3,8 @@ import { scaleOutNodes } from '../../activities/scale-out-nodes.ts';
 import { shiftMesh } from '../../activities/shift-mesh.ts';
 import type { Operation } from '../../domain/operation.ts';
 import { killAt } from './kill-at.ts';
-import { NAMESPACE, NODES, untilOutcome, type KillLab, type VictimName } from './kill-lab.ts';
+import { NODES, untilOutcome, type KillLab, type VictimName } from './kill-lab.ts';
+import { NAMESPACE } from './kill-objects.ts';
 import { stepInput, type StepInputOptions } from './step-tools.ts';
 import { patiently } from './watch-restores.ts';
 
@@ -19,6 +20,7 @@ export function killingWhatCanBeUndone(
         const input = (more: StepInputOptions = {}) => stepInput(scale, { operation, ...more });
         const points = ['scaleOutNodes:scale:before', 'scaleOutNodes:scale:after'];
         const { killed, reached } = killAt(lab, name, points);
+        await killAt(lab, 'object store', ['begin']).reached('begin'); // it tells what the nodes must hold
         const outcome = await untilOutcome(scaleOutNodes, input, reached);
         expect(killed).toEqual(points);
         expect(['done', 'already']).toContain(outcome.status);

@@ -7,14 +7,18 @@ import { openFolderFiles } from '../../activities/kubernetes/manifest-store-fold
 import { restoreBackup } from '../../activities/restore-backup.ts';
 import type { ManagedFieldsEntry } from '../../domain/kubernetes/object.ts';
 import { operationHash, operationLabel } from '../../domain/kubernetes/restore-plan.ts';
-import type { StepInput, StepOutcome } from '../../domain/step.ts';
+import type { StepOutcome } from '../../domain/step.ts';
 import type { KubernetesObject } from '../../lab/kubernetes/kubernetes-object.ts';
 import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
-import { runStepProcess } from './apply-scene.ts';
+import { restoringWithout } from './away-for-good.ts';
 import { killAt } from './kill-at.ts';
-import { NAMESPACE, openKillLab, untilOutcome, type KillLab, type VictimName } from './kill-lab.ts';
+import { openKillLab, untilOutcome, type KillLab, type VictimName } from './kill-lab.ts';
+import { NAMESPACE } from './kill-objects.ts';
+import { killingWhileDefinitionsAreInstalled } from './killed-installing.ts';
 import { killingWhatCanBeUndone } from './killed-undoable.ts';
+import { killedWorker } from './killed-worker.ts';
 import { operation, stepInput } from './step-tools.ts';
+import { undoingAmongOthers } from './undo-among-others.ts';
 import { patiently, watchRestores } from './watch-restores.ts';
 
 // Whoever takes part in bringing a cluster back is killed in each phase of it, one after the other in one run. Each
@@ -50,19 +54,26 @@ async function isRestoring(): Promise<boolean> {
 }
 
 describe('restoreBackup', () => {
-  const points = ['restoreBackup:create:before', 'restoreBackup:running', 'restoreBackup:results:before'];
+  const installing = ['restoreBackup:definitions:before', 'restoreBackup:definitions:after'];
+  const points = [
+    ...installing,
+    'restoreBackup:direct:config',
+    'restoreBackup:create:before',
+    'restoreBackup:running',
+    'restoreBackup:results:before',
+  ];
 
   /** Every object is there, what was there when somebody died is still the same one, and one Restore ran at a time. */
   async function expectRestored(
     outcome: StepOutcome | undefined,
-    before: { readonly roles: ReadonlyMap<string, unknown>; readonly plain: ReadonlyMap<string, unknown> },
+    before: { readonly others: ReadonlyMap<string, unknown>; readonly plain: ReadonlyMap<string, unknown> },
     phases: RegExp,
   ) {
     expect(['done', 'already']).toContain(outcome?.status);
     expect(outcome?.after).toMatchObject({ missing: 0 });
     const now = await patiently(() => lab.present('platform'));
     expect(now.size).toBe(lab.platform.length);
-    expect(only(before.roles, uidsOf(now))).toEqual(before.roles);
+    expect(only(before.others, uidsOf(now))).toEqual(before.others);
     expect(before.plain.size).toBeGreaterThan(0);
     expect(only(before.plain, versionsOf(now))).toEqual(before.plain);
     // Velero may still be finalizing where a killed attempt's successor found every object there.
@@ -80,17 +91,18 @@ describe('restoreBackup', () => {
     ['etcd', /^Completed( Failed| FailedValidation| PartiallyFailed){0,2}$/],
     ['object store', /^(Completed ?)?((Failed|FailedValidation|PartiallyFailed) ?){0,2}$/],
   ])(
-    'ends complete although %s is killed before, during and after the restore',
+    'ends complete although %s is killed in each of its phases',
     async (name, phases) => {
       await lab.remove('platform');
-      const before = { roles: new Map<string, unknown>(), plain: new Map<string, unknown>() };
+      const before = { others: new Map<string, unknown>(), plain: new Map<string, unknown>() };
       const { killed, reached } = killAt(
         lab,
         name,
         points,
         async () => {
-          const now = await lab.present('platform');
-          for (const [key, uid] of uidsOf(now)) if (key.startsWith('roles/')) before.roles.set(key, uid);
+          const now = await patiently(() => lab.present('platform'));
+          for (const [key, uid] of uidsOf(now))
+            if (!key.startsWith('configmaps/')) before.others.set(key, uid);
           for (const [key, version] of versionsOf(now))
             if (key.startsWith('configmaps/')) before.plain.set(key, version);
         },
@@ -100,6 +112,7 @@ describe('restoreBackup', () => {
       const input = () => stepInput(lab.parameters.restore, { operation: ours() });
       const outcome = await untilOutcome(restoreBackup, input, reached);
       expect(killed).toEqual(points);
+      expect([...before.others.keys()]).toContain('customresourcedefinitions/crates.kill.example');
       await expectRestored(outcome, before, phases);
       expect(await most()).toBe(1);
     },
@@ -110,6 +123,7 @@ describe('restoreBackup', () => {
     await lab.remove('platform');
     const all = [
       'restoreBackup:before-apply',
+      ...installing,
       'restoreBackup:direct:config',
       'restoreBackup:create:before',
       'restoreBackup:create:after',
@@ -117,14 +131,14 @@ describe('restoreBackup', () => {
       'restoreBackup:after-apply',
     ];
     const most = watchRestores(lab, ours());
-    const { outcome, deaths } = await killedWorker(all, () =>
+    const { outcome, deaths } = await killedWorker(lab, 'restoreBackup', all, () =>
       stepInput(lab.parameters.restore, { operation: ours() }),
     );
     // A worker that died while Velero was at it may come back to a restore that has ended meanwhile.
     expect(deaths).toBeGreaterThanOrEqual(all.length - 2);
     await expectRestored(
       outcome,
-      { roles: new Map(), plain: versionsOf(await lab.present('platform')) },
+      { others: new Map(), plain: versionsOf(await lab.present('platform')) },
       /^Completed$/,
     );
     expect(await most()).toBe(1);
@@ -136,19 +150,6 @@ describe('restoreBackup', () => {
     expect(managers.map(({ operation: verb }) => verb)).not.toContain('Apply');
   }, 300_000);
 });
-
-/** Runs the step in a process that dies at each point once, and again until it ends by itself. */
-async function killedWorker(points: readonly string[], input: () => StepInput<unknown>) {
-  const stops = points.map((point, index) => ({
-    point,
-    marker: join(lab.folder, `${epoch}-${index}.marker`),
-  }));
-  for (let deaths = 0; ; deaths += 1) {
-    const { outcome, signal, errors } = await runStepProcess('restoreBackup', input(), ...stops);
-    if (signal === null) return { outcome, deaths, errors };
-    if (signal !== 'SIGKILL') throw new Error(`expected SIGKILL, seen ${signal}`);
-  }
-}
 
 describe('applyManifests', () => {
   const points = ['applyManifests:config:before', 'applyManifests:chunk', 'applyManifests:workloads:after'];
@@ -188,12 +189,12 @@ describe('applyManifests', () => {
     300_000,
   );
 
-  it('ends complete although the object store is killed before its manifests are read', async () => {
+  it('ends complete although the object store is killed before and while its manifests are read', async () => {
     await lab.remove('service');
-    const victim = lab.victim('object store');
-    victim.kill();
-    await victim.gone();
-    const outcome = await untilOutcome(applyManifests, input, async () => undefined);
+    const { killed, reached } = killAt(lab, 'object store', ['begin', 'applyManifests:head:after']);
+    await reached('begin');
+    const outcome = await untilOutcome(applyManifests, input, reached);
+    expect(killed).toEqual(['begin', 'applyManifests:head:after']);
     expect(outcome.status).toBe('done');
     await expectApplied(outcome, versionsOf(new Map([...(await lab.present('service'))].filter(isMap))));
   }, 300_000);
@@ -213,17 +214,18 @@ describe('captureManifests', () => {
     );
 
   it.each<[VictimName, readonly string[]]>([
-    ['object store', ['captureManifests:record:before', 'captureManifests:head:before']],
-    ['apiserver', []],
-    ['etcd', []],
-  ])('records once although %s is killed while it looks or writes', async (name, points) => {
+    [
+      'object store',
+      ['captureManifests:record:before', 'captureManifests:head:before', 'captureManifests:record:after'],
+    ],
+    ['apiserver', ['captureManifests:look']],
+    ['etcd', ['captureManifests:look']],
+  ])('records once although %s is killed while it looks or writes', async (name, phases) => {
+    const points = ['begin', ...phases];
     await patiently(() => change(`${name} killed`));
     const before = await head();
     const { killed, reached } = killAt(lab, name, points);
-    if (points.length === 0) {
-      lab.victim(name).kill();
-      await lab.victim(name).gone();
-    }
+    await reached('begin');
     const outcome = await untilOutcome(captureManifests, input, reached);
     expect(killed).toEqual(points);
     expect(outcome.status).toBe('done');
@@ -231,4 +233,7 @@ describe('captureManifests', () => {
   });
 });
 
+killingWhileDefinitionsAreInstalled(() => ({ lab, operation: ours() }));
+restoringWithout(() => ({ lab, operation: ours() }));
 killingWhatCanBeUndone(() => ({ lab, operation: ours() }));
+undoingAmongOthers(() => ({ lab, operation: ours() }));
