@@ -2,8 +2,8 @@ import { decidePrepare, type StandbyObserved } from '../domain/kubernetes/decide
 import type { PrepareStandbyParameters } from '../domain/kubernetes/parameters.ts';
 import type { StepInput } from '../domain/step.ts';
 import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
-import { findBackup, type BackupSearch } from './kubernetes/backup-content.ts';
 import type { BackupObject } from './kubernetes/backup-archive.ts';
+import { definitionsOf, findBackup, type BackupSearch } from './kubernetes/backup-content.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { installDefinitions } from './kubernetes/install-definitions.ts';
 import { findMissing } from './kubernetes/presence.ts';
@@ -14,7 +14,6 @@ import type { StepTools } from './tools.ts';
 type Input = StepInput<PrepareStandbyParameters>;
 type Attempted = Attempt<PrepareStandbyParameters, BackupSearch>;
 const SHOWN = 20;
-const DEFINITIONS = 'customresourcedefinitions.apiextensions.k8s.io';
 
 /**
  * Installs on a standby the definitions that a restore of the newest backup would have to install first. Only those that
@@ -35,15 +34,12 @@ async function search({ parameters }: Input, tools: StepTools): Promise<BackupSe
   return findBackup(bucket, parameters, { nowMs: tools.now(), acceptOld: true });
 }
 
-const definitionsOf = ({ chosen }: BackupSearch): readonly BackupObject[] =>
-  (chosen?.objects ?? []).filter(({ resource }) => resource === DEFINITIONS);
-
 async function missingOf(
   client: KubernetesClient,
   { read }: Attempted,
   tools: StepTools,
 ): Promise<readonly BackupObject[]> {
-  return (await findMissing(client, definitionsOf(read), tools.signal)).missing;
+  return (await findMissing(client, definitionsOf(read.chosen), tools.signal)).missing;
 }
 
 async function observe(input: Attempted, tools: StepTools): Promise<StandbyObserved> {
@@ -55,7 +51,7 @@ async function observe(input: Attempted, tools: StepTools): Promise<StandbyObser
     cluster: clusterName,
     backup: chosen?.facts.name ?? null,
     rejected: rejected.slice(0, SHOWN).map(({ name, because }) => `${name}: ${because}`),
-    definitions: definitionsOf(input.read).length,
+    definitions: definitionsOf(chosen).length,
     missing: missing.map(({ name }) => name),
   };
 }

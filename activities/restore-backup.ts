@@ -3,8 +3,8 @@ import type { RestoreBackupParameters } from '../domain/kubernetes/parameters.ts
 import { isPlain, itemKey } from '../domain/kubernetes/restore-plan.ts';
 import type { StepInput } from '../domain/step.ts';
 import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
-import { findBackup, type BackupSearch } from './kubernetes/backup-content.ts';
 import type { BackupObject } from './kubernetes/backup-archive.ts';
+import { definitionsOf, findBackup, isDefinition, type BackupSearch } from './kubernetes/backup-content.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
 import { installDefinitions } from './kubernetes/install-definitions.ts';
@@ -27,7 +27,6 @@ import type { StepTools } from './tools.ts';
 type Input = StepInput<RestoreBackupParameters>;
 type Attempted = Attempt<RestoreBackupParameters, BackupSearch>;
 const SHOWN = 20;
-const DEFINITIONS = 'customresourcedefinitions.apiextensions.k8s.io';
 
 /** Restores what a cluster lacks of the newest good backup, through Velero. */
 export const restoreBackup: StepKind<RestoreBackupParameters, BackupObserved, BackupSearch> = {
@@ -59,8 +58,8 @@ async function observe(input: Attempted, tools: StepTools): Promise<BackupObserv
   ]);
   const needed = [...definitionsOf(chosen), ...(chosen?.wanted ?? [])];
   const { missing: lacking, unknown } = await findMissing(client, needed, tools.signal);
-  const missing = lacking.filter(({ resource }) => resource !== DEFINITIONS);
-  const definitions = lacking.filter(({ resource }) => resource === DEFINITIONS).map(({ name }) => name);
+  const missing = lacking.filter((item) => !isDefinition(item));
+  const definitions = lacking.filter(isDefinition).map(({ name }) => name);
   const bucket = await openBucket(parameters.location, tools);
   return {
     cluster: clusterName,
@@ -92,9 +91,6 @@ async function observe(input: Attempted, tools: StepTools): Promise<BackupObserv
     cannotWrite: input.mode === 'precheck' ? await probeWriting(bucket) : '',
   };
 }
-
-const definitionsOf = (chosen: BackupSearch['chosen']): readonly BackupObject[] =>
-  (chosen?.objects ?? []).filter(({ resource }) => resource === DEFINITIONS);
 
 function countBy(items: readonly BackupObject[]): Readonly<Record<string, number>> {
   const groups = Map.groupBy(items, ({ resource }) => resource);

@@ -18,6 +18,14 @@ export interface ReadableBackup {
   readonly wanted: readonly BackupObject[];
 }
 
+const DEFINITIONS = 'customresourcedefinitions.apiextensions.k8s.io';
+export const isDefinition = ({ resource }: Pick<BackupObject, 'resource'>): boolean =>
+  resource === DEFINITIONS;
+
+/** None where there is no backup. */
+export const definitionsOf = (backup: ReadableBackup | undefined): readonly BackupObject[] =>
+  (backup?.objects ?? []).filter(isDefinition);
+
 export interface BackupSearch {
   readonly chosen: ReadableBackup | undefined;
   readonly rejected: readonly Rejected[];

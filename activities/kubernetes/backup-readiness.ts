@@ -4,7 +4,7 @@ import { mapping } from '../../domain/kubernetes/object.ts';
 import type { BackupLocation, KubernetesCluster } from '../../domain/schema/kubernetes.ts';
 import type { StepTools } from '../tools.ts';
 import { backupCompleteness } from './backup-completeness.ts';
-import { findBackup } from './backup-content.ts';
+import { definitionsOf, findBackup } from './backup-content.ts';
 import { clientOf } from './client.ts';
 import { missingWebhooks } from './left-after-restore.ts';
 import { findMissing } from './presence.ts';
@@ -71,9 +71,7 @@ async function freshness(
   }
   const { facts, objects } = chosen;
   const client = await clientOf(standby.name, standby.cluster, tools);
-  const defined = objects.filter(
-    ({ resource }) => resource === 'customresourcedefinitions.apiextensions.k8s.io',
-  );
+  const defined = definitionsOf(chosen);
   const { missing } = await findMissing(client, defined, tools.signal);
   const webhooks = await missingWebhooks(client, objects, tools.signal);
   const isSynced = await veleroOf(client, standby.cluster).knowsBackup(facts.name);
