@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { KillLab, VictimName } from './kill-lab.ts';
+import { patiently } from './watch-restores.ts';
 
 /**
  * Kills somebody once at each of the points, and looks at the cluster just before. Branches that run side by side may
@@ -19,7 +20,7 @@ export function killAt(
   async function kill(point: string): Promise<void> {
     const victim = lab.victim(name);
     await expect.poll(() => victim.alive(), { timeout: 60_000 }).toBe(true);
-    await look();
+    await patiently(look); // it may just have come back, and the lab's connections with it
     victim.kill();
     await victim.gone();
     killed.push(point);
@@ -29,8 +30,9 @@ export function killAt(
     reached: async (point: string) => {
       if (!left.has(point) || !(await isDue(point)) || !left.delete(point)) return;
       const before = last;
-      last = before.then(() => kill(point));
-      await last;
+      const killing = before.then(() => kill(point));
+      last = killing.catch(() => undefined);
+      await killing;
     },
   };
 }

@@ -35,7 +35,7 @@ export function killingWhileDefinitionsAreInstalled(
         await lab.removeDefinitions();
         let installed: unknown;
         const { killed, reached } = killAt(lab, name, ['begin', ...points], async () => {
-          const found = await patiently(() => lab.cluster.api.list(DEFINITIONS));
+          const found = await lab.cluster.api.list(DEFINITIONS);
           installed ??= found.find(({ metadata }) => metadata.name === NAME)?.metadata['uid'];
         });
         await reached('begin');

@@ -100,7 +100,7 @@ describe('restoreBackup', () => {
         name,
         points,
         async () => {
-          const now = await patiently(() => lab.present('platform'));
+          const now = await lab.present('platform');
           for (const [key, uid] of uidsOf(now))
             if (!key.startsWith('configmaps/')) before.others.set(key, uid);
           for (const [key, version] of versionsOf(now))
