@@ -7,6 +7,7 @@ import type { Supervised, Supervisor } from '../process/supervise.ts';
 import { accessObjects, IDENTITIES } from './access-objects.ts';
 import { openApi, type ApiClient } from './api-client.ts';
 import { applyAll } from './apply-all.ts';
+import { auditedWrites, type AuditedWrite } from './audit.ts';
 import { makeCertificates } from './certificates.ts';
 import {
   apiserverProcess,
@@ -54,6 +55,8 @@ export interface Cluster {
   readonly kubeconfig: (identity: string) => string;
   /** As the lab's admin. */
   readonly api: ApiClient;
+  /** What the product's identity has written so far, if the lab is audited. */
+  readonly writes: () => readonly AuditedWrite[];
   /** To kill, pause, resume, stop and restart each. */
   readonly processes: Readonly<Record<ClusterPart, Supervised>>;
 }
@@ -70,6 +73,7 @@ export interface ClusterOptions {
   readonly definitions: readonly KubernetesObject[];
   readonly stages: readonly KubernetesObject[];
   readonly say: Say;
+  readonly isAudited?: boolean;
 }
 
 /** Starts a cluster on an empty folder; what an earlier one left there is removed. */
@@ -102,6 +106,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     server: api.server,
     kubeconfig: setup.kubeconfig,
     api,
+    writes: () => auditedWrites(setup.folder),
     processes: { etcd, apiserver, controllerManager, scheduler, kwok, nodePools, velero },
   };
 }
@@ -121,6 +126,7 @@ async function prepareCluster({
   programs,
   ports: block,
   say,
+  isAudited = false,
 }: ClusterOptions): Promise<ClusterSetup> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -138,7 +144,7 @@ async function prepareCluster({
   for (const { name: user } of IDENTITIES) {
     writeKubeconfig({ file: kubeconfig(user), cluster: name, server, user, certificates });
   }
-  return { name, folder, ports, programs, certificates, kubeconfig };
+  return { name, folder, ports, programs, certificates, kubeconfig, isAudited };
 }
 
 /** What every cluster of the lab has from the start. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import type { ProcessSpec } from '../process/supervise.ts';
+import { auditFlags } from './audit.ts';
 import type { Certificates } from './certificates.ts';
 import type { KubernetesPrograms } from './programs.ts';
 
@@ -27,6 +28,8 @@ export interface ClusterSetup {
   readonly programs: KubernetesPrograms;
   readonly certificates: Certificates;
   readonly kubeconfig: (identity: string) => string;
+  /** Keeps a log of the product's writes (see audit.ts). Not where something is measured: each write waits for it. */
+  readonly isAudited?: boolean;
 }
 
 const HOST = '127.0.0.1';
@@ -66,7 +69,8 @@ export function etcdProcess({ name, folder, ports, programs }: ClusterSetup): Pr
   };
 }
 
-export function apiserverProcess({ name, ports, programs, certificates }: ClusterSetup): ProcessSpec {
+export function apiserverProcess(setup: ClusterSetup): ProcessSpec {
+  const { name, folder, ports, programs, certificates, isAudited = false } = setup;
   const file = (base: string) => certificates.file(base);
   return {
     name: `${name}-apiserver`,
@@ -86,6 +90,7 @@ export function apiserverProcess({ name, ports, programs, certificates }: Cluste
       'allow-privileged': true,
       'service-cluster-ip-range': '10.96.0.0/16',
       'endpoint-reconciler-type': 'none', // it refuses to publish a loopback address
+      ...(isAudited ? auditFlags(folder) : {}),
     }),
     ports: { https: ports.apiserver },
     stopWithinMs: STOP_MS,

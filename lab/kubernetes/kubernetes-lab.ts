@@ -27,6 +27,8 @@ export interface SiteOptions {
   readonly supervisor: Supervisor;
   readonly ports: PortBlock;
   readonly say: Say;
+  /** The API servers keep a log of what the product's identity writes. Default false. */
+  readonly isAudited?: boolean;
 }
 
 /**
@@ -67,7 +69,7 @@ export async function startOneSite(
   return { cluster, store: running };
 }
 
-async function prepareSites({ dir, supervisor, ports, say }: SiteOptions) {
+async function prepareSites({ dir, supervisor, ports, say, isAudited = false }: SiteOptions) {
   const programs = await obtainKubernetesPrograms(say);
   const definitions = [
     nodePoolDefinition,
@@ -78,7 +80,7 @@ async function prepareSites({ dir, supervisor, ports, say }: SiteOptions) {
   const port = await ports.next();
   const folder = join(dir, 'object-store');
   const store = startObjectStore({ supervisor, program: programs.versitygw, folder, port });
-  const shared = { supervisor, programs, ports, store, definitions, stages, say };
+  const shared = { supervisor, programs, ports, store, definitions, stages, say, isAudited };
   const start = (name: string, nodes: number) =>
     startCluster({ ...shared, name, folder: join(dir, name), nodes });
   return { programs, store, start };

@@ -29,7 +29,8 @@ export const nodes = 6;
 export async function openScene(): Promise<void> {
   testLab = await openTestLab();
   const { folder: dir, supervisor, ports, say } = testLab;
-  lab = await startKubernetesLab({ dir, supervisor, ports, nodes: { east: nodes, west: 1 }, say });
+  const size = { east: nodes, west: 1 };
+  lab = await startKubernetesLab({ dir, supervisor, ports, nodes: size, say, isAudited: true });
   filled = await fillPlatform(lab.east, { say });
   await lab.east.api.apply(deadWebhook, 'platform');
   await addOddObjects(lab.east);
