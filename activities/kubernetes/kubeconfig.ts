@@ -47,22 +47,42 @@ export async function readKubeconfig(text: string, context: string | undefined):
     await config.applyToHTTPSOptions(options);
     return options;
   };
-  const { ca, cert, key, servername, rejectUnauthorized } = await options();
-  let fresh: { readonly until: number; readonly headers: Readonly<Record<string, string>> } | undefined;
+  const first = await options();
+  const { ca, cert, key, servername, rejectUnauthorized } = first;
   return {
     server: cluster.server,
     tls: compact({ ca, cert, key, servername, rejectUnauthorized }),
-    headers: async () => {
-      if (fresh !== undefined && fresh.until > Date.now()) return fresh.headers;
-      const { headers, auth } = await options();
-      const basic = typeof auth === 'string' ? `Basic ${Buffer.from(auth).toString('base64')}` : undefined;
-      const answered = {
-        ...(basic === undefined ? {} : { authorization: basic }),
-        ...(headers as Readonly<Record<string, string>> | undefined),
-      };
-      fresh = { until: Date.now() + HEADERS_FOR_MS, headers: answered };
-      return answered;
-    },
+    headers: askedOnce(headersOf(first), async () => headersOf(await options())),
+  };
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+function headersOf({ headers, auth }: RequestOptions): Headers {
+  const basic = typeof auth === 'string' ? `Basic ${Buffer.from(auth).toString('base64')}` : undefined;
+  return {
+    ...(basic === undefined ? {} : { authorization: basic }),
+    ...(headers as Headers | undefined),
+  };
+}
+
+/** Whoever asks while a plugin runs gets its answer: all requests that are in flight would start one each. */
+function askedOnce(first: Headers, ask: () => Promise<Headers>): () => Promise<Headers> {
+  let fresh = { until: Date.now() + HEADERS_FOR_MS, headers: first };
+  let asking: Promise<Headers> | undefined;
+  const renew = async () => {
+    try {
+      const headers = await ask();
+      fresh = { until: Date.now() + HEADERS_FOR_MS, headers };
+      return headers;
+    } finally {
+      asking = undefined; // a failure is not kept: the next one asks again
+    }
+  };
+  return async () => {
+    if (fresh.until > Date.now()) return fresh.headers;
+    asking ??= renew();
+    return asking;
   };
 }
 

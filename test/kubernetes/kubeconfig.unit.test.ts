@@ -1,5 +1,8 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readKubeconfig } from '../../activities/kubernetes/kubeconfig.ts';
 import { readPlainKubeconfig } from '../../activities/kubernetes/plain-kubeconfig.ts';
 
@@ -51,5 +54,49 @@ describe('readPlainKubeconfig', () => {
   it('takes the context that is asked for', async () => {
     expect(readPlainKubeconfig(config(certificate), 'other')).toBeUndefined();
     await expect(readKubeconfig(config(certificate), 'third')).rejects.toThrow('no usable context third');
+  });
+});
+
+describe('a plugin of a kubeconfig', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'siteshift-plugin-'));
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    rmSync(folder, { recursive: true });
+  });
+  const began = Date.parse('2026-06-01T00:00:00Z');
+  const starts = () => readFileSync(join(folder, 'starts'), 'utf8').length;
+  /** Notes each start; its tokens have expired when they are handed out, so each question starts it. */
+  const counting = () => {
+    const status = `{"token":"t","expirationTimestamp":"2026-01-01T00:00:00Z"}`;
+    const credential = `{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":${status}}`;
+    const args = ['-c', `printf x >> ${folder}/starts; test ! -e ${folder}/broken && echo '${credential}'`];
+    const apiVersion = 'client.authentication.k8s.io/v1';
+    return config({ exec: { apiVersion, command: 'sh', args, interactiveMode: 'Never' } });
+  };
+
+  it('is started once for all requests in flight, at the beginning and at each expiry', async () => {
+    const now = vi.spyOn(Date, 'now').mockReturnValue(began);
+    const { headers } = await readKubeconfig(counting(), undefined);
+    const burst = () => Promise.all(Array.from({ length: 32 }, () => headers()));
+    expect(new Set((await burst()).map((one) => one['Authorization']))).toEqual(new Set(['Bearer t']));
+    expect(starts()).toBe(1);
+    now.mockReturnValue(began + 60_000);
+    await burst();
+    await burst();
+    expect(starts()).toBe(2);
+  });
+
+  it('is started again by the next request after it failed', async () => {
+    const now = vi.spyOn(Date, 'now').mockReturnValue(began);
+    const { headers } = await readKubeconfig(counting(), undefined);
+    now.mockReturnValue(began + 60_000);
+    writeFileSync(join(folder, 'broken'), '');
+    await expect(headers()).rejects.toThrow();
+    rmSync(join(folder, 'broken'));
+    expect(await headers()).toEqual({ Authorization: 'Bearer t' });
+    expect(starts()).toBe(3);
   });
 });
