@@ -58,7 +58,8 @@ async function ask(store: ManifestStore, name: string, query: ManifestQuery): Pr
     case 'history': {
       const versions = await store.history(query.service, query.limit);
       found(versionNamed(versions, query.service, undefined));
-      return { ask: 'history', store: name, versions };
+      const { services } = await store.head();
+      return { ask: 'history', store: name, versions, isRemoved: !(query.service in services) };
     }
     case 'show': {
       const version = await findVersion(store, query.service, query.version);

@@ -6,6 +6,7 @@ import {
   bundleText,
   emptyHead,
   judgeCapture,
+  newestOf,
   nextHead,
   paths,
   sameHead,
@@ -41,7 +42,7 @@ export interface ManifestStore {
   ): Promise<HeadVerdict & { readonly head: StoreHead }>;
   /** One version by its own record, however many there are after it. */
   version(service: ServiceName, wanted: ManifestVersion): Promise<VersionRecord | undefined>;
-  /** Newest first, by following the links from the head; at most `limit` versions. */
+  /** Newest first, by following the links from the head, also of a service that was removed; at most `limit` versions. */
   history(service: ServiceName, limit?: number): Promise<readonly VersionRecord[]>;
 }
 
@@ -157,7 +158,7 @@ async function writeChanged(
 }
 
 function link(service: ServiceName, entry: HeadEntry, capture: Capture, before: StoreHead): VersionRecord {
-  const previous = before.services[service];
+  const previous = newestOf(before, service);
   return {
     ...entry,
     service,
@@ -185,7 +186,7 @@ async function history(
 ): Promise<readonly VersionRecord[]> {
   const { head } = await readHead(files);
   const versions: VersionRecord[] = [];
-  let next: ManifestVersion | undefined = head.services[service];
+  let next: ManifestVersion | undefined = newestOf(head, service);
   while (next !== undefined && versions.length < limit) {
     const version = await readVersion(files, service, next);
     if (version === undefined) break;

@@ -82,10 +82,15 @@ function lines(found: ManifestAnswer): readonly string[] {
       ];
     }
     case 'history':
-      return found.versions.map(
-        (version) =>
-          `${versionText(version)}  ${time(version.capturedAt)}  ${version.cluster}  ${version.objects} objects  ${version.bundle.slice(0, 12)}`,
-      );
+      return [
+        ...(found.isRemoved
+          ? ['removed: the newest capture did not find it, and nothing of it is applied']
+          : []),
+        ...found.versions.map(
+          (version) =>
+            `${versionText(version)}  ${time(version.capturedAt)}  ${version.cluster}  ${version.objects} objects  ${version.bundle.slice(0, 12)}`,
+        ),
+      ];
     case 'show':
       return [found.objects.map((object) => stringify(object).trimEnd()).join('\n---\n')];
     case 'diff':

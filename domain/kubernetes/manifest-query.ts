@@ -23,7 +23,13 @@ export type ManifestQuery = {
 
 export type ManifestAnswer =
   | { readonly ask: 'head'; readonly store: string; readonly head: StoreHead }
-  | { readonly ask: 'history'; readonly store: string; readonly versions: readonly VersionRecord[] }
+  | {
+      readonly ask: 'history';
+      readonly store: string;
+      readonly versions: readonly VersionRecord[];
+      /** The last capture did not find the service any more: no version of it is applied. */
+      readonly isRemoved: boolean;
+    }
   | {
       readonly ask: 'show';
       readonly store: string;

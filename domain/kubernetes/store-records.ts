@@ -30,7 +30,16 @@ export interface StoreHead {
   /** What autoscaled objects ran then; no part of any version. Absent in heads from before there was this member. */
   readonly replicas?: Replicas;
   readonly services: { readonly [service: ServiceName]: HeadEntry };
+  /**
+   * The last version of services that captures no longer find: their history goes on from it, and nothing of it is
+   * applied. Absent in heads from before there was this member.
+   */
+  readonly removed?: { readonly [service: ServiceName]: HeadEntry };
 }
+
+/** The newest version of a service, whether it still counts or was removed. */
+export const newestOf = ({ services, removed }: StoreHead, service: ServiceName): HeadEntry | undefined =>
+  services[service] ?? removed?.[service];
 
 export const emptyHead: StoreHead = {
   format: 1,
@@ -121,6 +130,9 @@ export function nextHead(head: StoreHead, capture: Capture, changed: readonly Se
     const bundle = sha256(bundleText(objects));
     return [service, { bundle, epoch: capture.epoch, sequence, objects: objects.length }];
   });
+  const removed = Object.entries({ ...head.removed, ...head.services }).filter(
+    ([service]) => !capture.services.has(service),
+  );
   return {
     format: 1,
     sequence,
@@ -129,6 +141,7 @@ export function nextHead(head: StoreHead, capture: Capture, changed: readonly Se
     capturedAt: capture.capturedAt,
     replicas: capture.replicas,
     services: Object.fromEntries(services),
+    ...(removed.length === 0 ? {} : { removed: Object.fromEntries(removed) }),
   };
 }
 

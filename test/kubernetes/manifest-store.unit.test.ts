@@ -97,6 +97,24 @@ describe('manifest store in a folder', () => {
     expect(Object.keys((await store.head()).services)).toEqual(['shop/cart']);
   });
 
+  it('goes on with the history of a service over its removal and return', async () => {
+    const services = (level: string) => ({ 'shop/cart': [configMap('cart', level)] });
+    const mail = { 'shop/mail': [configMap('mail', 'info')] };
+    const sequences = async () => (await store.history('shop/cart')).map(({ sequence }) => sequence);
+    await store.record(capture(1, 100, { ...services('info'), ...mail }));
+    await store.record(capture(1, 200, { ...services('warn'), ...mail }));
+    await store.record(capture(1, 300, mail));
+    expect(Object.keys((await store.head()).services)).toEqual(['shop/mail']);
+    expect(await sequences()).toEqual([2, 1]);
+    await store.record(capture(1, 400, { 'shop/mail': [configMap('mail', 'warn')] }));
+    expect(await sequences()).toEqual([2, 1]);
+    const { manifests } = await readManifests(store, await store.head(), all);
+    expect(manifests.map(({ object }) => object.metadata.name)).toEqual(['mail']);
+    await store.record(capture(1, 500, { ...services('debug'), ...mail }));
+    expect(await sequences()).toEqual([5, 2, 1]);
+    expect((await store.head()).removed).toBeUndefined();
+  });
+
   it.each([
     [
       'a lower epoch',
