@@ -2,7 +2,7 @@ import { withoutReplicas } from '../../domain/kubernetes/autoscaled.ts';
 import type { Comparison } from '../../domain/kubernetes/compare.ts';
 import type { Patience } from '../../domain/kubernetes/answers.ts';
 import { fieldManager, marked, type StoredManifest } from '../../domain/kubernetes/marks.ts';
-import { nameOf, type ManagedFieldsEntry } from '../../domain/kubernetes/object.ts';
+import type { ManagedFieldsEntry } from '../../domain/kubernetes/object.ts';
 import type { Stamp } from '../../domain/operation.ts';
 import { hasCode } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
@@ -77,5 +77,3 @@ export async function takeOverFields(
     throw error;
   }
 }
-
-export const describeManifest = ({ object }: StoredManifest): string => nameOf(object);

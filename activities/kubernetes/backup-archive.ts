@@ -11,22 +11,27 @@ export interface BackupObject extends BackupItem {
   readonly object: KubernetesObject;
 }
 
+/** The archive itself is bad, whoever reads it and when: another backup has to do. */
+export class BrokenArchiveError extends Error {
+  override readonly name = 'BrokenArchiveError';
+}
+
 /**
  * Reads the whole archive of a backup, which also proves that it can be read. It is unpacked as it arrives: those of
  * large clusters have hundreds of megabytes, most of them pods and events, of which only names are kept here.
- * @throws Error that says where it is broken; what the bucket throws is handed on, and says nothing about the archive
+ * @throws BrokenArchiveError that says where; what the bucket throws is handed on, and says nothing about the archive
  */
 export async function readArchive(bucket: Bucket, name: string): Promise<readonly BackupObject[]> {
   const key = `backups/${name}/${name}.tar.gz`;
   return againWhenReplaced(async () => {
     const stored = await bucket.read(key);
-    if (stored === undefined) throw new Error(`${bucket.where}${key} is missing`);
+    if (stored === undefined) throw new BrokenArchiveError(`${bucket.where}${key} is missing`);
     const source = watched(stored.pieces);
     try {
       return await readObjects(filesIn(source.pieces));
     } catch (error) {
       source.assertWell();
-      throw new Error(
+      throw new BrokenArchiveError(
         `${bucket.where}${key} (${source.bytes()} bytes read) is truncated or corrupted: ${String(error)}`,
         { cause: error },
       );

@@ -6,7 +6,7 @@ import {
 } from '../../domain/kubernetes/backup-choice.ts';
 import type { RestoreBackupParameters } from '../../domain/kubernetes/parameters.ts';
 import { wantedObjects } from '../../domain/kubernetes/wanted-objects.ts';
-import { readArchive, type BackupObject } from './backup-archive.ts';
+import { BrokenArchiveError, readArchive, type BackupObject } from './backup-archive.ts';
 import { readBackups, readVolumes } from './backups.ts';
 import type { Bucket } from './s3.ts';
 
@@ -55,7 +55,7 @@ export async function findBackup(
       const wanted = wantedObjects(objects, rules, await readVolumes(bucket, facts.name));
       return { chosen: { facts, objects, wanted }, rejected: [...broken, ...rejected] };
     } catch (error) {
-      if (!(error instanceof Error) || !/corrupted|is missing/.test(error.message)) throw error;
+      if (!(error instanceof BrokenArchiveError)) throw error;
       broken.push(rejection(facts, error.message, location.schedule));
     }
   }

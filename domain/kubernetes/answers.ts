@@ -61,9 +61,6 @@ const quotaOr = (message: string): AnswerClass => (message.includes('exceeded qu
 const isNamespaceEnding = ({ causes }: ApiStatus): boolean =>
   causes.some(({ reason }) => reason === 'NamespaceTerminating');
 
-/** 404 on a write: the namespace or the kind is not there (yet), not the object. */
-export const isMissingParent = ({ code }: ApiStatus): boolean => code === 404;
-
 export interface FieldConflict {
   readonly manager: string;
   readonly field: string;

@@ -42,11 +42,6 @@ export interface KubernetesObject {
   readonly [member: string]: unknown;
 }
 
-export interface GroupKind {
-  readonly group: string;
-  readonly kind: string;
-}
-
 /** `apps/v1` → `apps`; the core group is the empty text. */
 export const groupOf = (apiVersion: string): string =>
   apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';

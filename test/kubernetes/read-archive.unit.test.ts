@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { readArchive } from '../../activities/kubernetes/backup-archive.ts';
+import { BrokenArchiveError, readArchive } from '../../activities/kubernetes/backup-archive.ts';
 import type { Bucket } from '../../activities/kubernetes/s3.ts';
 import { tarEnd, tarFile } from './tar-archive.ts';
 
@@ -93,7 +93,9 @@ describe('readArchive', () => {
     ],
     ['something else', Buffer.from('<html>'), /truncated or corrupted/],
   ])('says so when it is %s', async (_, body, message) => {
-    await expect(readArchive(bucketOf(body), 'b')).rejects.toThrow(message);
+    const reading = readArchive(bucketOf(body), 'b');
+    await expect(reading).rejects.toThrow(message);
+    await expect(reading).rejects.toBeInstanceOf(BrokenArchiveError); // what an older backup is taken instead for
   });
 
   it('does not take a store that breaks off for a broken archive', async () => {

@@ -286,6 +286,7 @@ const pods: readonly Row[] = [
   ['done', podWith('phase: Succeeded'), 'ready'],
   ['done with an error', podWith('phase: Failed'), 'ready'],
   ['not scheduled for a minute', podWith(unschedulable), 'failed', /Unschedulable/],
+  ['not scheduled, nobody knows since when', object('v1', 'Pod', `{status: {${unschedulable}}}`), 'failed'],
   ['not scheduled for a second', podWith(unschedulable, '2026-11-02T09:59:59Z'), 'progressing'],
 ];
 

@@ -38,9 +38,9 @@ function pendingPod(object: KubernetesObject, nowMs: number): Verdict {
   if (scheduled?.status !== 'False' || scheduled.reason !== 'Unschedulable')
     return progressing('phase Pending');
   const ageMs = nowMs - Date.parse(object.metadata.creationTimestamp ?? '');
-  return ageMs > schedulingMs
-    ? failed(describeCondition(scheduled))
-    : progressing(describeCondition(scheduled));
+  return ageMs <= schedulingMs
+    ? progressing(describeCondition(scheduled))
+    : failed(describeCondition(scheduled)); // also without the time: nothing says that it is young
 }
 
 export function persistentVolumeClaim(object: KubernetesObject): Verdict {
