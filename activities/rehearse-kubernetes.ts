@@ -133,7 +133,7 @@ async function backupContent(
 
 /** Of both parts, or of the one that can be read: that the other cannot is a finding already. */
 async function content(
-  { parameters: { standby } }: Input,
+  { parameters: { standby, nodePools } }: Input,
   { backup, stored }: Material,
   tools: StepTools,
 ): Promise<readonly KubernetesFinding[]> {
@@ -149,7 +149,8 @@ async function content(
       () => [],
     ),
   ]);
-  return inspectContent(await clientOf(standby.name, standby.cluster, tools), { restored, applied });
+  const pools = { ...standby.cluster.nodePools, ...nodePools };
+  return inspectContent(await clientOf(standby.name, standby.cluster, tools), { restored, applied }, pools);
 }
 
 async function storedManifests(

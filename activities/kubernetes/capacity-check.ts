@@ -19,15 +19,23 @@ import { readDefaults, readQuotas } from './read-quotas.ts';
 
 const KINDS_AT_ONCE = 4;
 
-/** What the manifests ask for beyond what the nodes of all pools will give together, named by resource. */
+/**
+ * What objects ask for beyond what the nodes of all pools will give together, named by resource.
+ * @param who the objects, for people; by default the manifests
+ */
 export function nodeShortages(
-  manifests: readonly KubernetesObject[],
+  objects: readonly KubernetesObject[],
   pools: Readonly<Record<string, NodePool>>,
+  who?: string,
 ): readonly string[] {
+  const options = { where: describePools(pools), ...(who === undefined ? {} : { who }) };
+  return shortages(sum(objects.map(demandOf)), offeredBy(Object.values(pools)), options);
+}
+
+export function describePools(pools: Readonly<Record<string, NodePool>>): string {
   const nodes = Object.values(pools).reduce((total, pool) => total + pool.nodes, 0);
   const names = Object.keys(pools);
-  const where = `${nodes} nodes of pool${names.length > 1 ? 's' : ''} ${names.join(', ')}`;
-  return shortages(sum(manifests.map(demandOf)), offeredBy(Object.values(pools)), where);
+  return `${nodes} nodes of pool${names.length > 1 ? 's' : ''} ${names.join(', ')}`;
 }
 
 /**

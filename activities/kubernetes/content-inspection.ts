@@ -1,8 +1,9 @@
 import { good, lookAt, problem, warning, type KubernetesFinding } from '../../domain/kubernetes/findings.ts';
 import { imagesOf } from '../../domain/kubernetes/manifest-findings.ts';
-import { list, mapping, textOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
+import { keyOf, list, mapping, textOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import type { Coming } from '../../domain/kubernetes/quota.ts';
-import { checkQuotas } from './capacity-check.ts';
+import type { NodePool } from '../../domain/schema/kubernetes.ts';
+import { checkQuotas, describePools, nodeShortages } from './capacity-check.ts';
 import type { KubernetesClient } from './client.ts';
 import { listObjects } from './list.ts';
 
@@ -20,12 +21,37 @@ const cut = (texts: readonly string[]): string =>
 export async function inspectContent(
   client: KubernetesClient,
   coming: Coming,
+  pools: Readonly<Record<string, NodePool>>,
 ): Promise<readonly KubernetesFinding[]> {
-  const objects = [...coming.restored, ...coming.applied];
+  const objects = byKey([...coming.restored, ...coming.applied]);
   const quotas = lookAt(`quotas on ${client.name}`, `see to ${client.name}`, () =>
     inspectQuotas(client, coming),
   );
-  return [...(await storageClasses(client, objects)), ...(await quotas), ...inspectImages(objects)];
+  return [
+    ...(await storageClasses(client, objects)),
+    ...(await quotas),
+    ...inspectNodes(client.name, objects, pools),
+    ...inspectImages(objects),
+  ];
+}
+
+/** What stands in both is one object. */
+const byKey = (objects: readonly KubernetesObject[]): readonly KubernetesObject[] => [
+  ...new Map(objects.map((object) => [keyOf(object), object])).values(),
+];
+
+/** The step that orders nodes knows the manifests alone; the platform's pods need room, too. */
+function inspectNodes(
+  cluster: string,
+  objects: readonly KubernetesObject[],
+  pools: Readonly<Record<string, NodePool>>,
+): readonly KubernetesFinding[] {
+  if (Object.keys(pools).length === 0) return [];
+  const what = `nodes of ${cluster}`;
+  const short = nodeShortages(objects, pools, 'backup and store together');
+  return short.length === 0
+    ? [good(what, `${describePools(pools)} have room for what backup and store ask for`)]
+    : short.map((seen) => warning(what, seen, 'plan more or larger nodes: some pods would wait for ever'));
 }
 
 async function inspectQuotas(

@@ -30,13 +30,15 @@ export const sum = (all: readonly Resources[]): Resources =>
   all.reduce((a, b) => ({ cpu: a.cpu + b.cpu, memory: a.memory + b.memory, pods: a.pods + b.pods }), nothing);
 
 /** Resources that do not fit, each with what is wanted and what there is. */
-export function shortages(wanted: Resources, offered: Offer, where: string): readonly string[] {
+export function shortages(
+  wanted: Resources,
+  offered: Offer,
+  { where, who = 'the manifests' }: { readonly where: string; readonly who?: string },
+): readonly string[] {
   return resourceNames.flatMap((name) => {
     const limit = offered[name];
     if (limit === undefined || wanted[name] <= limit) return [];
-    return [
-      `${name} of ${where}: the manifests ask for ${show(name, wanted[name])}, there is ${show(name, limit)}`,
-    ];
+    return [`${name} of ${where}: ${who} ask for ${show(name, wanted[name])}, there is ${show(name, limit)}`];
   });
 }
 

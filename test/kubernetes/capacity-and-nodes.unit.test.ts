@@ -34,8 +34,11 @@ describe('capacity', () => {
       { cpu: 3, memory: 2 ** 31, pods: 5 },
       { cpu: 2, memory: 0, pods: 1 },
     ]);
-    expect(shortages(wanted, { cpu: 4, memory: 2 ** 31 }, 'pool a')).toEqual([
+    expect(shortages(wanted, { cpu: 4, memory: 2 ** 31 }, { where: 'pool a' })).toEqual([
       'cpu of pool a: the manifests ask for 5, there is 4',
+    ]);
+    expect(shortages(wanted, { pods: 2 }, { where: 'pool a', who: 'both together' })).toEqual([
+      'pods of pool a: both together ask for 6, there is 2',
     ]);
   });
   it('adds up what pools offer, and knows nothing of what one of them does not say', () => {

@@ -156,7 +156,7 @@ export function rehearsing(): void {
 
     it('finds what of backup and store would not come to life on the standby', async () => {
       await limitTheWest(lab.west);
-      const { problems, good } = await rehearsedContent(findings);
+      const { problems, warnings, good } = await rehearsedContent(findings);
       await lab.west.api.apply(definitionOf('Gadget', 'v1', 'v2'), 'lab');
       expect(problems).toEqual(
         expect.arrayContaining([
@@ -170,6 +170,11 @@ export function rehearsing(): void {
           'node pool workers of west: nodes of west/workers: wanted are 6, the quota is 3; correct it before it is needed',
         ]),
       );
+      expect(warnings.filter((line) => line.startsWith('nodes of '))).toEqual([
+        expect.stringMatching(
+          /^nodes of west: cpu of 6 nodes of pool workers: backup and store together ask for \d+(\.\d+)?, there is 1\.2; plan more or larger nodes: some pods would wait for ever$/,
+        ),
+      ]);
       const images = good.find((line) => line.startsWith('images of services and platform: ')) ?? '';
       expect(images).toContain('registry.east.example');
       expect(images).toContain('registry.shop.example');

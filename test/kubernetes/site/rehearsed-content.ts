@@ -121,7 +121,8 @@ export async function rehearsedContent(look: typeof findings): ReturnType<typeof
       },
     ]);
     const { store } = scene.parameters(need(inventory.clusters['west']));
-    const workers = scaleParameters({ maxNodes: 3 }).pool;
+    // The nodes have room for the manifests' 600m, not for the platform besides.
+    const workers = scaleParameters({ maxNodes: 3, resources: { cpu: '200m' } }).pool;
     return await look({ store, nodePools: { workers } });
   } finally {
     scene.remove();
