@@ -46,8 +46,9 @@ export async function* piecesOf(
         const fresh = piece.subarray(known);
         known -= piece.length - fresh.length;
         arrived += fresh.length;
-        if (fresh.length > 0) yield fresh;
-        patience.renew(); // after the yield: whoever takes the pieces may have taken his time
+        if (fresh.length === 0) continue; // nothing new is no progress
+        yield fresh;
+        patience.renew(); // only now: whoever takes the pieces may have taken his time
       }
       return;
     } catch (error) {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { piecesOf } from '../../activities/kubernetes/s3-download.ts';
 import { openBucket } from '../../activities/kubernetes/s3.ts';
 import type { S3Settings } from '../../domain/schema/kubernetes.ts';
 import { stepTools } from './step-tools.ts';
@@ -75,6 +76,28 @@ describe('an object of a bucket', () => {
       else response.write(content.subarray(0, 6_000), () => setTimeout(() => response.destroy(), 20));
     });
     expect((await bucket.get('archive'))?.body.equals(content)).toBe(true);
+  });
+
+  it('is given up when each attempt breaks at the same place, however often the store sends it again', async () => {
+    let [renewed, waited] = [0, 0];
+    async function* broken() {
+      yield content.subarray(0, 6_000);
+      throw new Error('reset');
+    }
+    const answer = () => ({ status: 200, etag: '"one"', body: broken(), discard: async () => undefined });
+    const patience = {
+      renew: () => void (renewed += 1),
+      after: async (error: unknown) => {
+        waited += 1;
+        if (waited === 3) throw error;
+      },
+    };
+    const pieces: Buffer[] = [];
+    const all = async () => {
+      for await (const piece of piecesOf(answer(), async () => answer(), patience)) pieces.push(piece);
+    };
+    await expect(all()).rejects.toThrow('reset');
+    expect([pieces.length, renewed]).toEqual([1, 1]);
   });
 
   it('ends in the middle when it is replaced, for whoever reads it in pieces', async () => {
