@@ -12,7 +12,7 @@ export interface ClusterAccess {
     readonly rejectUnauthorized?: boolean;
   };
   /** Authorization, freshly asked of the exec or OIDC plugin where there is one. */
-  headers(): Promise<Readonly<Record<string, string>>>;
+  readonly headers: () => Promise<Readonly<Record<string, string>>>;
 }
 
 /** The library decodes certificates and asks plugins anew each time; tokens live for minutes at least. */

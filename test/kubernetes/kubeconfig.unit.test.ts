@@ -72,7 +72,8 @@ describe('a plugin of a kubeconfig', () => {
   const counting = () => {
     const status = `{"token":"t","expirationTimestamp":"2026-01-01T00:00:00Z"}`;
     const credential = `{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":${status}}`;
-    const args = ['-c', `printf x >> ${folder}/starts; test ! -e ${folder}/broken && echo '${credential}'`];
+    const fails = `test ! -e ${folder}/broken || { echo session over >&2; exit 1; }`;
+    const args = ['-c', `printf x >> ${folder}/starts; ${fails}; echo '${credential}'`];
     const apiVersion = 'client.authentication.k8s.io/v1';
     return config({ exec: { apiVersion, command: 'sh', args, interactiveMode: 'Never' } });
   };
@@ -94,7 +95,7 @@ describe('a plugin of a kubeconfig', () => {
     const { headers } = await readKubeconfig(counting(), undefined);
     now.mockReturnValue(began + 60_000);
     writeFileSync(join(folder, 'broken'), '');
-    await expect(headers()).rejects.toThrow();
+    await expect(headers()).rejects.toThrow('session over');
     rmSync(join(folder, 'broken'));
     expect(await headers()).toEqual({ Authorization: 'Bearer t' });
     expect(starts()).toBe(3);

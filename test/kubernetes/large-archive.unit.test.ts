@@ -89,7 +89,7 @@ describe(`an archive of ${Math.round(packedBytes / 2 ** 20)} MiB`, () => {
     const told = await readArchive(bucket, 'large').then(() => 'read', String);
     expect(told).toMatch(
       new RegExp(
-        `^Error: s3://b/backups/large/large.tar.gz \\(\\d+ bytes read\\) is truncated or corrupted: ${words}$`,
+        `^BrokenArchiveError: s3://b/backups/large/large.tar.gz \\(\\d+ bytes read\\) is truncated or corrupted: ${words}$`,
       ),
     );
     expect(Number(/\((\d+) bytes read\)/.exec(told)?.[1])).toBe(taken());
