@@ -54,7 +54,7 @@ export function restoringWithout(
       for (const one of [policy, binding]) await api.apply(one, 'lab');
       const crates = lab.platform.find(({ metadata }) => metadata.name === CRATES);
       const tried = () => api.call('POST', `${DEFINITIONS}?dryRun=All`, crates).then(() => 'taken', String);
-      await expect.poll(tried, { timeout: 30_000 }).toMatch(/no crates here/);
+      await expect.poll(tried, { timeout: 60_000 }).toMatch(/no crates here/);
 
       const refused = await step('graceful');
       expect(refused.status).toBe('failed');
@@ -66,12 +66,12 @@ export function restoringWithout(
       expect(forced).toMatchObject({ status: 'done', after: { missing: roles, firstDefinitions: [CRATES] } });
       const [lacking, gone, definition] = forced.leftToDo ?? [];
       expect(lacking).toMatch(`west lacks ${roles} objects of the backup: roles.rbac`);
-      expect(gone).toMatch(/-a1 on west is not begun, no progress for \d s: is Velero running there\?/);
+      expect(gone).toMatch(/-a1 on west is not begun, no progress for \d+ s: is Velero running there\?/);
       expect(gone).toContain(`then takes this restore up; went on without the ${without}`);
       expect(definition).toMatch(/crates\.kill\.example: .*no crates here/);
 
       for (const one of [binding, policy]) await api.delete(one);
-      await expect.poll(tried, { timeout: 30_000 }).toBe('taken');
+      await expect.poll(tried, { timeout: 60_000 }).toBe('taken');
       const stuck = await step('graceful');
       expect(stuck.status).toBe('failed');
       expect(stuck.summary).toContain(`; then retry; forced goes on without the ${without}`);
