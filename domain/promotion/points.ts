@@ -72,7 +72,10 @@ export const giveBackPoints = around([
 /** The undo writes down that it was one. */
 export const undoPoints = [...giveBackPoints, ...around(['write-undone'])];
 
-/** One repeatable statement each, where somebody had changed a standby's role, accepted to stand alone, or refused. */
-export const rarePoints = around(['relieve-siblings', 'stand-alone', 'receive-again']);
+/** A standby whose role in semi-sync somebody had changed. */
+export const rolePoints = around(['relieve-siblings']);
+
+/** An emergency that first refuses, because nobody can acknowledge, and then is told to open the candidate alone. */
+export const alonePoints = around(['receive-again', 'stand-alone']);
 
 export const pointName = (point: string): string => `promoteDatabase:${point}`;

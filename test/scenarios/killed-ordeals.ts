@@ -1,8 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attachReplica } from '../../lab/engines/topology.ts';
-import { endPromotionAt, leaving, stepInput, type TestCluster } from '../databases/test-cluster.ts';
+import {
+  endPromotionAt,
+  leaving,
+  promotedIn,
+  stepInput,
+  type TestCluster,
+} from '../databases/test-cluster.ts';
 import { startWriters, type Writers } from '../databases/writers.ts';
-import { attempt, killedOnce, products, whenPlanned, whenUnplanned, type Input } from './killed-product.ts';
+import {
+  attempt,
+  killedOnce,
+  products,
+  untold,
+  whenAlone,
+  whenPlanned,
+  whenUnplanned,
+  type Input,
+} from './killed-product.ts';
 
 /** One cluster that goes through many kills, and its primary of the moment. */
 export interface Patient {
@@ -101,6 +116,44 @@ export async function killedWhenUnplanned(patient: Patient, story: Story): Promi
   return { points, problems, lost, acknowledged, seconds: secondsSince(startedAt) };
 }
 
+/**
+ * One loss of the primary, and two standbys that cannot follow each other: the first attempt refuses, the others are told
+ * to open the candidate alone. Each of the first two is killed.
+ */
+export async function killedWhenAlone(patient: Patient, story: Story): Promise<Ordeal> {
+  const startedAt = Date.now();
+  const { cluster, primary: lostPrimary } = patient;
+  const input = inputFor(patient, 'forced', story);
+  const accepting = { ...input, overrides: { acceptAlone: 'one server is better than none' } };
+  const writers = await startWriters(cluster, { clients: 4, thinkMs: 1 });
+  await writers.reach(40);
+  await writers.stop();
+  await shareServerId(patient);
+  const dead = cluster.node(lostPrimary);
+  dead.process.kill();
+  await dead.process.gone();
+  const points: string[] = [];
+  const problems: string[] = [];
+  for (const { point, product } of products(cluster, story.points, story.phase)) {
+    const end = await product(points.length === 0 ? input : accepting);
+    points.push(point);
+    if (end !== 'SIGKILL') problems.push(`${point}: ${end}`);
+  }
+  const outcome = await attempt(accepting);
+  patient.primary = promotedIn(outcome.summary);
+  if (outcome.status !== 'done') problems.push(`${outcome.status}, ${outcome.summary}`);
+  else problems.push(...untold(outcome, whenAlone));
+  const lost = problems.length > 0 ? [] : await writers.missingOn(patient.primary);
+  return { points, problems, lost, acknowledged: writers.acknowledged, seconds: secondsSince(startedAt) };
+}
+
+/** A replica refuses a source of its own server id. */
+async function shareServerId({ cluster, primary }: Patient): Promise<void> {
+  const [one = '', other = ''] = Object.keys(cluster.cluster.nodes).filter((node) => node !== primary);
+  const [row] = await cluster.sql(one, 'SELECT @@GLOBAL.server_id AS id', 'root');
+  await cluster.sql(other, `SET GLOBAL server_id = ${Number(row?.['id'])}`, 'root');
+}
+
 /** Undos of a promotion that had come to the brink of the opening. The primary stays the same throughout. */
 export async function killedInUndo(patient: Patient, story: Story): Promise<Ordeal> {
   const startedAt = Date.now();
@@ -135,6 +188,13 @@ export const leftByEarlierOperation = async (input: Input): Promise<void> => {
     ...input,
     operation: { ...input.operation, epoch, id: `failover/shop/${epoch}` },
   });
+};
+
+/** Somebody has switched the standbys' part in semi-sync off; until they connect anew, they go on acknowledging. */
+export const withoutRoles = async (_input: Input, { cluster, primary }: Patient): Promise<void> => {
+  const role = cluster.engine === 'mysql' ? 'rpl_semi_sync_replica' : 'rpl_semi_sync_slave';
+  for (const node of Object.keys(cluster.cluster.nodes))
+    if (node !== primary) await cluster.sql(node, `SET GLOBAL ${role}_enabled = 0`, 'root');
 };
 
 /** The cluster as before its first promotion ever. */

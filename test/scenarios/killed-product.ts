@@ -66,10 +66,15 @@ export const whenUnplanned: Told = {
   },
 };
 
+export const whenAlone: Told = {
+  leftToDo: [/^[a-z]+-\d acknowledges writes alone/, ...whenUnplanned.leftToDo],
+  evidence: { ...whenUnplanned.evidence, 'opened without acknowledgers': /./ },
+};
+
 const textOf = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 /** What an outcome does not say although it must, or says although it must not. */
-function untold({ evidence, leftToDo = [] }: StepOutcome, told: Told): readonly string[] {
+export function untold({ evidence, leftToDo = [] }: StepOutcome, told: Told): readonly string[] {
   const unproven = Object.entries(told.evidence).filter(
     ([name, value]) => !evidence.some((one) => one.what === name && value.test(textOf(one.value))),
   );
