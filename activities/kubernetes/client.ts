@@ -13,7 +13,7 @@ import {
 } from '../../domain/kubernetes/answers.ts';
 import type { KubernetesCluster } from '../../domain/schema/kubernetes.ts';
 import type { StepTools } from '../tools.ts';
-import { ApiError, ConnectionError } from './api-error.ts';
+import { ApiError, ConnectionError, hasCode } from './api-error.ts';
 import { exchange } from './exchange.ts';
 import { openGate } from './in-flight-gate.ts';
 import { readKubeconfig, type ClusterAccess } from './kubeconfig.ts';
@@ -41,6 +41,8 @@ export interface KubernetesClient {
   readonly inFlight: number;
   /** @throws ApiError (answered) or ConnectionError (no answer), both after the patience */
   send(call: ApiCall): Promise<{ readonly code: number; readonly text: string }>;
+  /** Waits while the server starts: its roles and kinds are not complete before. @throws as `send` */
+  untilReady(signal?: AbortSignal): Promise<void>;
   /** The parsed answer of `send`. */
   call<Answer = unknown>(call: ApiCall): Promise<Answer>;
   /** Attempts that were answered with "come back later" since the client was made. */
@@ -49,8 +51,10 @@ export interface KubernetesClient {
 }
 
 const ATTEMPT_MS = 30_000;
-/** How long after the last broken connection a server may still be loading its roles. */
+/** How long after it was last seen in trouble a server may still be loading its roles. */
 const RECOVERY_MS = 120_000;
+/** Answered by an API server that starts, too, and to everybody: 500 as long as it knows its roles and kinds in part. */
+const READINESS = '/readyz';
 
 export function makeClient(name: string, access: ClusterAccess, inFlight: number): KubernetesClient {
   // One pool for all: client-node would open one TLS connection per request. HTTP/1.1 on purpose: with HTTP/2 all
@@ -108,6 +112,16 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
     }
   }
 
+  async function isStarting(signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      const call = { method: 'GET', path: READINESS, timeoutMs: 5_000 } as const;
+      return (await attempt({ ...call, ...(signal === undefined ? {} : { signal }) })).code >= 500;
+    } catch (error) {
+      if (error instanceof ConnectionError) return true;
+      throw error;
+    }
+  }
+
   async function send(wanted: ApiCall): Promise<{ code: number; text: string }> {
     const startedAt = Date.now();
     for (let count = 1; ; count += 1) {
@@ -127,10 +141,13 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
         trouble = { error, class: 'passing' };
       }
       if (trouble.class === 'busy') busy += 1;
-      if (trouble.error instanceof ConnectionError) troubledAt = Date.now();
-      // A server that has just come back knows no roles yet: then even "forbidden" is a matter of time.
-      const isBack = trouble.class === 'doubtful' && Date.now() - troubledAt < RECOVERY_MS;
       if (wanted.patience === 'once') throw trouble.error;
+      // A server that has just come back knows no roles yet: then even "forbidden" is a matter of time. That it was away
+      // need not have been noticed: a connection that nobody used is simply made anew.
+      const isDoubtful = trouble.class === 'doubtful';
+      if (trouble.error instanceof ConnectionError || (isDoubtful && (await isStarting(wanted.signal))))
+        troubledAt = Date.now();
+      const isBack = isDoubtful && Date.now() - troubledAt < RECOVERY_MS;
       const wait = nextAttemptIn(
         {
           ...trouble,
@@ -151,6 +168,14 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
     server: access.server,
     inFlight,
     send,
+    untilReady: async (signal) => {
+      try {
+        await send({ method: 'GET', path: READINESS, ...(signal === undefined ? {} : { signal }) });
+      } catch (error) {
+        // Whoever stands before the server may keep it from us: then nobody can tell.
+        if (![401, 403, 404].some((code) => hasCode(error, code))) throw error;
+      }
+    },
     call: async <Answer>(wanted: ApiCall) => parse((await send(wanted)).text) as Answer,
     busyAnswers: () => busy,
     // Closing twice is no error: a renewed kubeconfig closes the old client, and so may its user.

@@ -74,6 +74,7 @@ function makeDiscovery(client: KubernetesClient): Discovery {
 }
 
 async function discover(client: KubernetesClient): Promise<ReadonlyMap<string, Resource>> {
+  await client.untilReady(); // one that starts tells of a part of its groups only
   const found = new Map<string, Resource>();
   for (const path of ['/api', '/apis']) {
     const { items = [] } = await client.call<Discovered>({ method: 'GET', path, accept: ACCEPT });

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyManifests } from '../../activities/apply-manifests.ts';
@@ -115,6 +116,31 @@ describe('the client', () => {
     await nobody.close();
   });
 
+  it('sees all kinds of a server that starts, and takes no refusal of it for its last word', async () => {
+    const access = await readKubeconfig(kubeconfig(), undefined);
+    const before = makeClient('west', access, 2);
+    const kinds = (await discoveryOf(before).all()).length;
+    await before.close();
+    west.apiserver.kill();
+    await west.apiserver.gone();
+    const restarted = west.apiserver.restart();
+    const { port } = new URL(west.server);
+    await expect.poll(() => isListening(Number(port)), { timeout: 60_000, interval: 5 }).toBe(true);
+    // New ones, which know of no trouble: whoever has not asked meanwhile does not see that it was away.
+    const newcomers = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const client = makeClient('west', access, 2);
+        const patience = { busyMs: 0, passingMs: 60_000, doubtfulMs: 0 };
+        await client.call({ method: 'GET', path: '/api/v1/nodes', patience });
+        const found = (await discoveryOf(client).all()).length;
+        await client.close();
+        return found;
+      }),
+    );
+    await restarted;
+    expect(new Set(newcomers)).toEqual(new Set([kinds]));
+  });
+
   it.each([
     ['no YAML', '{{{', /cannot be read: expected YAML/],
     [
@@ -126,6 +152,15 @@ describe('the client', () => {
     await expect(readKubeconfig(text, undefined)).rejects.toThrow(message);
   });
 });
+
+const isListening = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      resolve(true);
+      socket.destroy();
+    });
+    socket.on('error', () => resolve(false));
+  });
 
 /** Real flow control: the orchestrator gets one seat and no queue. */
 function narrowLane() {
