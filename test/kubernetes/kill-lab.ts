@@ -27,8 +27,8 @@ import { waitForServices } from '../../lab/kubernetes/platform.ts';
 import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
 import { waitUntil } from '../../lab/kubernetes/wait-until.ts';
 import type { Supervised } from '../../lab/process/supervise.ts';
+import { keepAlive } from '../lab/keep-alive.ts';
 import { openTestLab } from '../lab/test-lab.ts';
-import { keepAlive } from './keep-alive.ts';
 import { collections, DEFINITIONS, NAMESPACE, platformObjects, serviceObjects } from './kill-objects.ts';
 import { operation, stepInput, stepTools } from './step-tools.ts';
 
@@ -101,7 +101,7 @@ export async function openKillLab(): Promise<KillLab> {
   const parameters = parametersFrom(inventory);
   await runStep(captureManifests, stepInput(parameters.capture, { operation: operation(0) }), stepTools());
   await takeBackup(cluster, { name: BACKUP });
-  const keeper = keepAlive(() => [...Object.values(cluster.processes), store.process]);
+  const keeper = keepAlive([...Object.values(cluster.processes), store.process]);
   const victim = (name: VictimName) => (name === 'object store' ? store.process : cluster.processes[name]);
   const selector = (tier: string) => `?labelSelector=${encodeURIComponent(`${TIER_LABEL}=${tier}`)}`;
   const removeAll = async (path: string, tier: Tier) => {

@@ -108,7 +108,7 @@ describe('restoreBackup', () => {
         },
         isDue,
       );
-      const most = watchRestores(lab, ours());
+      const most = watchRestores(() => lab.restoresOf(ours()));
       const input = () => stepInput(lab.parameters.restore, { operation: ours() });
       const outcome = await untilOutcome(restoreBackup, input, reached);
       expect(killed).toEqual(points);
@@ -130,7 +130,7 @@ describe('restoreBackup', () => {
       'restoreBackup:running',
       'restoreBackup:after-apply',
     ];
-    const most = watchRestores(lab, ours());
+    const most = watchRestores(() => lab.restoresOf(ours()));
     const { outcome, deaths } = await killedWorker(lab, 'restoreBackup', all, () =>
       stepInput(lab.parameters.restore, { operation: ours() }),
     );

@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { Operation } from '../../domain/operation.ts';
-import type { KillLab } from './kill-lab.ts';
 
 /** Watches how many Restores of a run Velero has to work on at once. @returns ends it, and tells the most */
-export function watchRestores(lab: KillLab, run: Operation) {
+export function watchRestores(phasesNow: () => Promise<readonly string[]>) {
   let most = 0;
   let looks = 0;
   const stopped = new AbortController();
   const watching = (async () => {
     while (!stopped.signal.aborted) {
-      const phases = await lab.restoresOf(run).catch(() => undefined);
+      const phases = await phasesNow().catch(() => undefined);
       if (phases !== undefined) {
         looks += 1;
         most = Math.max(most, phases.filter((phase) => !/^(Completed|.*Failed)$/.test(phase)).length);

@@ -5,7 +5,8 @@ import { compareSurvivor } from '../../lab/kubernetes/compare-survivor.ts';
 import type { KubernetesObject } from '../../lab/kubernetes/kubernetes-object.ts';
 import type { SiteClusters } from '../../lab/kubernetes/site-clusters.ts';
 import { VELERO_PATH } from '../../lab/kubernetes/velero.ts';
-import { allKept, openScenario, type DyingWorker, type Scenario } from './scenario.ts';
+import type { KeptAlive } from '../lab/keep-alive.ts';
+import { allKept, openScenario, type Scenario } from './scenario.ts';
 import { bringSmallIntoProduction, smallClusters } from './small-cluster.ts';
 
 // A site is lost with its databases, its unit and its cluster; the worker dies around each effect on the other cluster.
@@ -20,7 +21,7 @@ const takingOver = [
 ];
 
 let scenario: Scenario;
-let worker: DyingWorker;
+let worker: KeptAlive;
 let clusters: SiteClusters;
 let expected: Snapshot;
 

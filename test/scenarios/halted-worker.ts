@@ -1,5 +1,6 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Supervised } from '../../lab/process/supervise.ts';
 import type { ProductEnvironment } from '../../lab/sites/start-worker.ts';
 import { until } from './until.ts';
@@ -15,6 +16,14 @@ export interface Halt {
 export interface HaltPoints {
   readonly environment: ProductEnvironment;
   arm(point: string, worker: Supervised): Halt;
+  /** Arms all of the points: at each the worker stands still, in whatever order it gets there, while something is done. */
+  atEach(worker: Supervised, act: (point: string) => Promise<void>): Acting;
+}
+
+/** What is done at halts. */
+export interface Acting {
+  /** @returns the points the worker stood at, in order @throws what `act` threw */
+  stop(): Promise<readonly string[]>;
 }
 
 export function haltPoints(folder: string, points: readonly string[]): HaltPoints {
@@ -35,6 +44,40 @@ export function haltPoints(folder: string, points: readonly string[]): HaltPoint
           until(`the worker stands at ${point}`, 60_000, () => Promise.resolve(standsStill(worker.pid))),
         goOn: () => worker.resume(),
       };
+    },
+    atEach: (worker, act) => {
+      for (const { marker } of stops) rmSync(marker);
+      return actAtEach(stops, worker, act);
+    },
+  };
+}
+
+function actAtEach(
+  stops: readonly { readonly point: string; readonly marker: string }[],
+  worker: Supervised,
+  act: (point: string) => Promise<void>,
+): Acting {
+  const acted: string[] = [];
+  const stopped = new AbortController();
+  const acting = (async () => {
+    while (!stopped.signal.aborted) {
+      if (standsStill(worker.pid)) {
+        for (const { point, marker } of stops) {
+          if (acted.includes(point) || !existsSync(marker)) continue;
+          acted.push(point);
+          await act(point);
+        }
+        worker.resume();
+      }
+      await sleep(20);
+    }
+  })();
+  acting.catch(() => worker.resume()); // told by `stop`; until then the run must not hang
+  return {
+    stop: async () => {
+      stopped.abort();
+      await acting;
+      return acted;
     },
   };
 }

@@ -8,8 +8,9 @@ import { startWorker } from '../../lab/sites/start-worker.ts';
 import { startTwoSiteLab, type LabOptions, type TwoSiteLab } from '../../lab/two-site-lab.ts';
 import { WritableWatch } from '../../lab/watch/writable-watch.ts';
 import { startWriter, type Writer } from '../../lab/writer/start-writer.ts';
+import { keepAlive, type KeptAlive } from '../lab/keep-alive.ts';
 import { heartbeats, terminate } from './ask-temporal.ts';
-import { haltPoints, type Halt } from './halted-worker.ts';
+import { haltPoints, type Acting, type Halt } from './halted-worker.ts';
 import { until } from './until.ts';
 
 /** A lab in a folder of its own, writers that never stop, and a watch on who takes writes. */
@@ -26,12 +27,14 @@ export interface Scenario {
   start(...args: string[]): Promise<StartedRun>;
   /** Before a run: its worker is to stand still at this point, once, so that something can be broken there. */
   haltAt(point: string): Halt;
+  /** Before a run: something is done at each of the points at which the worker can be halted. */
+  atEachHalt(act: (point: string) => Promise<void>): Acting;
   /** Waits until a step under way says what it waits for, as the UI shows it; throws with what it says instead. */
   waitsFor(words: RegExp): Promise<void>;
   /** A worker that dies at each of the named points, once, and is started again, in place of the one that ran. */
-  workerThatDiesAt(points: string | readonly string[]): Promise<DyingWorker>;
+  workerThatDiesAt(points: string | readonly string[]): Promise<KeptAlive>;
   /** Starts the worker that runs again whenever it is found dead. */
-  keepWorkerAlive(): DyingWorker;
+  keepWorkerAlive(): KeptAlive;
   /** Ends workflows as a person can in the UI: at once, and without any code of ours. */
   terminate(...workflowIds: string[]): Promise<void>;
   /** Ends the load and counts what broke a promise; to be compared with `allKept`. */
@@ -64,12 +67,6 @@ export interface StartedRun {
   readonly workflowId: string;
   /** The record once nothing goes on by itself: closed, or waiting for a person only. */
   settled(withinMs?: number): Promise<RunRecord>;
-}
-
-export interface DyingWorker {
-  /** How often it was found dead and started again. */
-  deaths(): number;
-  stop(): Promise<void>;
 }
 
 /** About twenty on two processors with nobody else on them; with fewer than these a moment of two could be overlooked. */
@@ -136,6 +133,7 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
       return (value as { record: RunRecord }).record.outcome;
     },
     haltAt: (point) => halts.arm(point, lab.worker),
+    atEachHalt: (act) => halts.atEach(lab.worker, act),
     waitsFor: async (words) => {
       let said = '';
       await until(`a step says ${String(words)}`, 30_000, async () =>
@@ -150,9 +148,9 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
       const name = `worker-${workers}`;
       const environment = { ...lab.environment, ...dyingAt(name, [points].flat()) };
       standing = await startWorker(lab.supervisor, name, environment);
-      return keepAlive(standing);
+      return keepAlive([standing]);
     },
-    keepWorkerAlive: () => keepAlive(standing),
+    keepWorkerAlive: () => keepAlive([standing]),
     terminate: (...workflowIds) => terminate(lab.environment, workflowIds),
     judge: async () => {
       const { lostWrites, duplicateWrites, misroutedWrites, examples, acknowledgedWrites } =
@@ -195,28 +193,6 @@ async function untilSettled(cli: CallScenarioCli, workflowId: string, withinMs: 
   });
   if (last === undefined) throw new Error(`run ${workflowId} has no record`);
   return last;
-}
-
-/** What a service manager does for a worker in production. */
-function keepAlive(worker: Supervised): DyingWorker {
-  let deaths = 0;
-  const stopped = new AbortController();
-  const keeping = (async () => {
-    while (!stopped.signal.aborted) {
-      if (!worker.alive()) {
-        deaths += 1;
-        await worker.restart();
-      }
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  })();
-  return {
-    deaths: () => deaths,
-    stop: async () => {
-      stopped.abort();
-      await keeping;
-    },
-  };
 }
 
 /** What a step came to, in one line: "parked failed: after 10000 ms …". */
