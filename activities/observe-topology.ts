@@ -7,7 +7,7 @@ import type { RunRequest } from '../domain/run.ts';
 import type { DatabaseCluster, Inventory } from '../domain/schema/inventory.ts';
 import { observeClusterNodes } from './observe-databases.ts';
 import { observeRouting, type ObservedRouting } from './observe-routing.ts';
-import { readInventory, type SourceFiles } from './read-sources.ts';
+import { readInventory, readRunbook, type SourceFiles } from './read-sources.ts';
 import { contextTools, heartbeating, type StepSurroundings } from './step-activity.ts';
 import type { StepTools } from './tools.ts';
 
@@ -16,8 +16,12 @@ export type ObserveTopology = (input: { readonly request: RunRequest }) => Promi
 /** Looks at every layer at once. What cannot be read is a gap in the picture, never a reason to stop: sites fail. */
 export const observeTopologyWith =
   (files: SourceFiles, surroundings: StepSurroundings): ObserveTopology =>
-  async () => {
-    const { value: inventory } = await readInventory(files);
+  async ({ request }) => {
+    // Both files first: a mistake in either ends the run before anybody is asked.
+    const [{ value: inventory }] = await Promise.all([
+      readInventory(files),
+      readRunbook(files, request.runbook),
+    ]);
     const context = Context.current();
     return heartbeating(context, async (heartbeat) => {
       const tools = contextTools(context, {}, surroundings, heartbeat);

@@ -1,4 +1,5 @@
 import type { Inventory } from './inventory.ts';
+import type { S3Settings } from './kubernetes.ts';
 import type { Loaded } from './load.ts';
 import { inFileOrder, ProblemList } from './problem.ts';
 import type { Path, Problem } from './problem.ts';
@@ -24,8 +25,31 @@ export function secretsOf(inventory: Inventory): readonly SecretUse[] {
     use(token, 'collectors', name, 'token');
   for (const key of ['ca', 'cert', 'key'] as const) use(inventory.gatewayTls?.[key], 'gatewayTls', key);
   for (const [name, { token }] of Object.entries(inventory.hooks)) use(token, 'hooks', name, 'token');
-  return uses;
+  return [...uses, ...kubernetesSecrets(inventory)];
 }
+
+function kubernetesSecrets({ kubernetes }: Inventory): readonly SecretUse[] {
+  if (kubernetes === undefined) return [];
+  const { clusters, backupLocations, manifestStores } = kubernetes;
+  return [
+    ...Object.entries(clusters).map(([name, { kubeconfig }]) => ({
+      reference: kubeconfig,
+      path: ['kubernetes', 'clusters', name, 'kubeconfig'],
+    })),
+    ...Object.entries(backupLocations).flatMap(([name, location]) =>
+      storageSecrets(location, ['kubernetes', 'backupLocations', name]),
+    ),
+    ...Object.entries(manifestStores).flatMap(([name, store]) =>
+      store.kind === 's3' ? storageSecrets(store, ['kubernetes', 'manifestStores', name]) : [],
+    ),
+  ];
+}
+
+const storageSecrets = (storage: S3Settings, path: Path): readonly SecretUse[] =>
+  (['accessKey', 'secretKey', 'sessionToken'] as const).flatMap((key) => {
+    const reference = storage[key];
+    return reference === undefined ? [] : [{ reference, path: [...path, key] }];
+  });
 
 /**
  * Tries every secret where the process stands that needs it. Only the reference is ever shown.

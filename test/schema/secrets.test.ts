@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { loadInventory } from '../../domain/schema/load.ts';
 import { checkSecrets, secretsOf } from '../../domain/schema/secrets.ts';
-import { swap, validInventory } from './valid-texts.ts';
+import { swap, validInventory, validKubernetes } from './valid-texts.ts';
 
 const load = (text: string) => {
   const inventory = loadInventory(text, 'siteshift.yaml');
@@ -47,5 +47,26 @@ test('the password of a datasource is left to its consumers; everything else tha
     'file:/b',
     'file:/c',
     'env:PAGE',
+  ]);
+});
+
+test('what opens clusters, backups and manifest stores is tried, too', async () => {
+  const store =
+    "manifests: { kind: s3, endpoint: 'http://s3', bucket: manifests, accessKey: env:C, secretKey: env:D, sessionToken: env:E }";
+  const text =
+    validInventory + swap(validKubernetes, 'manifests: { kind: folder, path: /var/manifests }', store);
+  const messages = await problemsOf(text, async (reference) => {
+    if (/^env:[A-Z]{3,}/.test(reference) && !['env:EAST', 'env:WEST'].includes(reference)) return 'S3cr3t';
+    if (reference.startsWith('file:')) return 'S3cr3t';
+    throw new Error('S3cr3t is not set');
+  });
+  expect(messages.map((message) => message.replace(/^\S+ (\S+): .*, saw (.*)$/, '$1 $2'))).toEqual([
+    'kubernetes.clusters.east.kubeconfig env:EAST (not set)',
+    'kubernetes.clusters.west.kubeconfig env:WEST (not set)',
+    'kubernetes.backupLocations.backups.accessKey env:A (not set)',
+    'kubernetes.backupLocations.backups.secretKey env:B (not set)',
+    'kubernetes.manifestStores.manifests.accessKey env:C (not set)',
+    'kubernetes.manifestStores.manifests.secretKey env:D (not set)',
+    'kubernetes.manifestStores.manifests.sessionToken env:E (not set)',
   ]);
 });
