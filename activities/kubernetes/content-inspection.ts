@@ -5,6 +5,7 @@ import type { Coming } from '../../domain/kubernetes/quota.ts';
 import type { NodePool } from '../../domain/schema/kubernetes.ts';
 import { checkQuotas, describePools, nodeShortages } from './capacity-check.ts';
 import type { KubernetesClient } from './client.ts';
+import { inspectFamilies } from './inspect-families.ts';
 import { listObjects } from './list.ts';
 
 const STORAGE_CLASSES = {
@@ -27,9 +28,13 @@ export async function inspectContent(
   const quotas = lookAt(`quotas on ${client.name}`, `see to ${client.name}`, () =>
     inspectQuotas(client, coming),
   );
+  const families = lookAt(`address families on ${client.name}`, `see to ${client.name}`, () =>
+    inspectFamilies(client, objects),
+  );
   return [
     ...(await storageClasses(client, objects)),
     ...(await quotas),
+    ...(await families),
     ...inspectNodes(client.name, objects, pools),
     ...inspectImages(objects),
   ];

@@ -29,13 +29,8 @@ const foreignLabels: readonly RegExp[] = [/^velero\.io\//];
 
 /** Fields that the cluster fills in itself, by group and kind; dots separate members. */
 const assignedFields: Readonly<Record<string, readonly string[]>> = {
-  '/Service': [
-    'spec.clusterIP',
-    'spec.clusterIPs',
-    'spec.healthCheckNodePort',
-    'spec.ipFamilies',
-    'spec.ipFamilyPolicy',
-  ],
+  // Not the policy for address families: which ones there are is the cluster's matter, how many the team's.
+  '/Service': ['spec.clusterIP', 'spec.clusterIPs', 'spec.healthCheckNodePort', 'spec.ipFamilies'],
   '/PersistentVolumeClaim': ['spec.volumeName'],
   '/ServiceAccount': ['secrets'],
   '/Namespace': ['spec'],

@@ -47,6 +47,14 @@ describe('stripped', () => {
     expect(stripped(headless)).toEqual(headless);
   });
 
+  it.each(['SingleStack', 'PreferDualStack', 'RequireDualStack'])(
+    'keeps the policy %s, and leaves the families to the cluster',
+    (ipFamilyPolicy) => {
+      const spec = { clusterIPs: ['10.0.0.1', 'fd00::1'], ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy };
+      expect(stripped({ ...live, spec })['spec']).toEqual({ ipFamilyPolicy });
+    },
+  );
+
   it('leaves what a team would have written', () => {
     expect(stripped(live)).toEqual({
       apiVersion: 'v1',
