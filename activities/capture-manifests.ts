@@ -1,4 +1,11 @@
 import { replicasOf, scaledBy } from '../domain/kubernetes/autoscaled.ts';
+import {
+  countKinds,
+  kindName,
+  lossesOf,
+  refusedLosses,
+  type KindLoss,
+} from '../domain/kubernetes/capture-losses.ts';
 import { findingsOf } from '../domain/kubernetes/manifest-findings.ts';
 import type { KubernetesObject } from '../domain/kubernetes/object.ts';
 import type { CaptureManifestsParameters } from '../domain/kubernetes/parameters.ts';
@@ -35,6 +42,10 @@ export type CaptureObserved = {
   readonly changed: number;
   readonly gone: readonly string[];
   readonly goneTotal: number;
+  /** Kinds of which the cluster has fewer than the store. */
+  readonly lost: readonly KindLoss[];
+  /** Kinds that captures look for and the cluster does not serve. */
+  readonly notServed: readonly string[];
   /** Objects that are not stored, and why. */
   readonly leftOut: readonly string[];
   readonly leftOutTotal: number;
@@ -57,6 +68,7 @@ export const captureManifests: StepKind<CaptureManifestsParameters, CaptureObser
 /** What the cluster ran when the attempt began: what is recorded and what is compared with the store afterwards. */
 interface Looked {
   readonly capture: Capture;
+  readonly notServed: readonly string[];
   readonly leftOut: readonly string[];
 }
 
@@ -66,10 +78,14 @@ async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<L
   const capturedAt = tools.now(); // from the start: what changes while we look belongs to the next capture
   const stamp = await readStamp(client, domain);
   const objects: KubernetesObject[] = [];
+  const notServed: string[] = [];
   for (const { apiVersion, kind } of services.kinds) {
     await tools.reached('captureManifests:look');
     const resource = await discoveryOf(client).find(apiVersion, kind);
-    if (resource === undefined) continue; // a cluster without Knative has no Knative Services
+    if (resource === undefined) {
+      notServed.push(kindName({ apiVersion, kind })); // a cluster without Knative has no Knative Services
+      continue;
+    }
     await forEachObject(
       client,
       resource,
@@ -98,6 +114,7 @@ async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<L
       services: gathered,
       replicas: replicasOf(objects, scaled),
     },
+    notServed,
     leftOut,
   };
 }
@@ -113,7 +130,7 @@ async function autoscalersOf(
 
 async function observe(input: Attempted, tools: StepTools): Promise<CaptureObserved> {
   const { parameters, read } = input;
-  const { capture, leftOut } = read;
+  const { capture, leftOut, notServed } = read;
   const store = await openStore(parameters.store, tools);
   const head = await store.head();
   const verdict = judgeCapture(head, capture);
@@ -131,6 +148,8 @@ async function observe(input: Attempted, tools: StepTools): Promise<CaptureObser
     changed: changed.length,
     gone: gone.slice(0, SHOWN),
     goneTotal: gone.length,
+    lost: lossesOf(head.kinds ?? {}, countKinds(capture.services)),
+    notServed,
     leftOut: leftOut.slice(0, SHOWN),
     leftOutTotal: leftOut.length,
     stale: verdict.kind === 'stale' ? verdict.because : '',
@@ -138,22 +157,13 @@ async function observe(input: Attempted, tools: StepTools): Promise<CaptureObser
   };
 }
 
-/** A cluster that is dying shows fewer and fewer objects; that must not empty the store that is to replace it. */
-const FEW_GONE = 5;
-
 function decide(observed: CaptureObserved, { overrides }: Input): Decision {
-  const { cluster, store, stale, changed, goneTotal, services, stored, storeSequence } = observed;
+  const { cluster, store, stale, changed, goneTotal, services, storeSequence } = observed;
   if (stale !== '') return { kind: 'refuse', reasons: [stale] };
   if (observed.storeProblems.length > 0) return { kind: 'refuse', reasons: observed.storeProblems };
-  if (goneTotal > Math.max(FEW_GONE, stored / 4) && overrides?.['acceptGone'] === undefined) {
-    const first = observed.gone.slice(0, 5).join(', ');
-    return {
-      kind: 'refuse',
-      reasons: [
-        `${cluster} lacks ${goneTotal} of the ${stored} services in ${store} (${first}…): accept acceptGone if they were removed on purpose`,
-      ],
-    };
-  }
+  const losses = refusedLosses(observed);
+  if (losses.length > 0 && overrides?.['acceptGone'] === undefined)
+    return { kind: 'refuse', reasons: losses };
   const isSame =
     changed === 0 && goneTotal === 0 && observed.epoch === observed.storeEpoch && storeSequence > 0;
   return {

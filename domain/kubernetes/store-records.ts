@@ -1,5 +1,6 @@
 import { canonicalJson } from '../json.ts';
 import type { Replicas } from './autoscaled.ts';
+import { countKinds, type KindCounts } from './capture-losses.ts';
 import { sha256, type ManifestVersion } from './marks.ts';
 import { keyOf, type KubernetesObject } from './object.ts';
 
@@ -30,6 +31,8 @@ export interface StoreHead {
   /** What autoscaled objects ran then; no part of any version. Absent in heads from before there was this member. */
   readonly replicas?: Replicas;
   readonly services: { readonly [service: ServiceName]: HeadEntry };
+  /** Objects of all services together, by kind. Absent in heads from before there was this member. */
+  readonly kinds?: KindCounts;
   /**
    * The last version of services that captures no longer find: their history goes on from it, and nothing of it is
    * applied. Absent in heads from before there was this member.
@@ -141,15 +144,17 @@ export function nextHead(head: StoreHead, capture: Capture, changed: readonly Se
     capturedAt: capture.capturedAt,
     replicas: capture.replicas,
     services: Object.fromEntries(services),
+    kinds: countKinds(capture.services),
     ...(removed.length === 0 ? {} : { removed: Object.fromEntries(removed) }),
   };
 }
 
 /** The head after a capture that found every service as it is stored: it was looked at, and scaled perhaps. */
-export const sameHead = (head: StoreHead, { capturedAt, replicas }: Capture): StoreHead => ({
+export const sameHead = (head: StoreHead, { capturedAt, replicas, services }: Capture): StoreHead => ({
   ...head,
   capturedAt,
   replicas,
+  kinds: countKinds(services),
 });
 
 /** Digest over what the head makes count, whenever it was looked at last: what a report names as "the manifests". */
