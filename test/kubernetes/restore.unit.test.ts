@@ -138,6 +138,19 @@ describe('runRestore', () => {
     expect(created).toEqual([nameOf(1)]);
   });
 
+  it('has no second Restore made for a PartiallyFailed that left nothing out', async () => {
+    const told = errors('rpc error: failed to upload restore log: AccessDenied');
+    const { created, restored } = scripted({ phases: ['PartiallyFailed'], missing: [0], told });
+    expect(await restored()).toMatchObject({ attempts: 1, restore: { phase: 'PartiallyFailed' } });
+    expect(created).toEqual([nameOf(1)]);
+  });
+
+  it('follows the Restore that another attempt made in the same moment (409)', async () => {
+    const { created, restored } = scripted({ phases: [], missing: [0], isMadeByTwin: true, endsAfter: 4 });
+    expect(await restored()).toMatchObject({ attempts: 1, restore: { phase: 'Completed' } });
+    expect(created).toEqual([]);
+  });
+
   it('gives a person who retries all attempts again', async () => {
     const standing = [1, 2, 3].map((number) => record(number, 'Failed'));
     const { created, restored } = scripted({ phases: [], missing: [0], standing });

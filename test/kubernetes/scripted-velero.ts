@@ -32,6 +32,8 @@ export function scripted(options: {
   readonly endsAfter?: number;
   /** Others' restores, at each look at them the next one; the last stays. */
   readonly others?: readonly RestoreRecord[];
+  /** Somebody else's POST of the same name comes first. */
+  readonly isMadeByTwin?: boolean;
   readonly style?: Style;
   readonly mayStill?: () => Promise<void>;
 }) {
@@ -61,6 +63,10 @@ export function scripted(options: {
       return hasEnded ? { ...found, phase: 'Completed' } : found;
     },
     createRestore: async (name) => {
+      if (options.isMadeByTwin === true) {
+        restores.set(name, { ...record(0, 'InProgress'), name });
+        return false;
+      }
       const total = created.length === 0 ? (options.firstTotal ?? 1) : 1;
       restores.set(name, { ...record(0, options.phases[created.length] ?? 'Completed'), name, total });
       created.push(name);
