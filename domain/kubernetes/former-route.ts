@@ -2,6 +2,7 @@ import { canonicalJson } from '../json.ts';
 import { unionOfFields } from './managed-fields.ts';
 import { marks } from './marks.ts';
 import { mapping, type Fields, type KubernetesObject, type ManagedFieldsEntry } from './object.ts';
+import { ofOneInstance } from './strip.ts';
 import { meshManager } from './virtual-service.ts';
 
 // An undo takes back what the shift changed. Between the two, others go on working with the same object: a controller
@@ -10,17 +11,6 @@ import { meshManager } from './virtual-service.ts';
 /** What a shift changes of a VirtualService; an undo changes nothing else of one that is still there. */
 const shiftedSpec = ['hosts', 'gateways', 'http'] as const;
 const shiftedMarks = [marks.epoch, marks.operation] as const;
-
-/** Belongs to one instance of the object, not to what somebody wished it to be. */
-const ofOneInstance = new Set([
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'selfLink',
-]);
 
 /** A route as a snapshot keeps it: enough to change a live one back, or to make a deleted one anew. */
 export function keptRoute(route: KubernetesObject): KubernetesObject {

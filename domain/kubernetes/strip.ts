@@ -1,7 +1,7 @@
 import { groupOf, mapping, type KubernetesObject } from './object.ts';
 
-/** Metadata that belongs to one cluster or one moment. */
-const clusterOwned = new Set([
+/** Metadata that belongs to one instance of an object, not to what somebody wished it to be. */
+export const ofOneInstance: ReadonlySet<string> = new Set([
   'uid',
   'resourceVersion',
   'generation',
@@ -9,10 +9,10 @@ const clusterOwned = new Set([
   'deletionTimestamp',
   'deletionGracePeriodSeconds',
   'selfLink',
-  'managedFields',
-  'ownerReferences',
-  'finalizers',
 ]);
+
+/** Metadata that belongs to one cluster or one moment. */
+const clusterOwned = new Set([...ofOneInstance, 'managedFields', 'ownerReferences', 'finalizers']);
 
 const foreignAnnotations: readonly RegExp[] = [
   /^siteshift\.dev\//,
