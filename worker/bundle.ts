@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
 import {
   bundleWorkflowCode,
   type BundleOptions,
@@ -7,7 +7,8 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 
-const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+// Of the kind that this file is: TypeScript in a checkout, JavaScript in the package.
+const workflowsPath = join(import.meta.dirname, '..', 'workflows', `index${extname(import.meta.filename)}`);
 
 /**
  * Bundles the workflows as the worker and the replay tests run them. It fails on what workflow code must not import:

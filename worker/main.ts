@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { resolveSecret } from '../activities/secrets.ts';

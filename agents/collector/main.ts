@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import pino from 'pino';
 import { startCollector } from './collector.ts';
 import { readCollectorConfig } from './config.ts';

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import pino from 'pino';
 import { stampRules } from '../../domain/rules-digest.ts';
 import { gatewayAgent } from './agent.ts';
