@@ -1,4 +1,4 @@
-import { decideApply, type ManifestsObserved } from '../domain/kubernetes/decide-apply.ts';
+import { decideApply, takesFrom, type ManifestsObserved } from '../domain/kubernetes/decide-apply.ts';
 import type { ApplyManifestsParameters } from '../domain/kubernetes/parameters.ts';
 import { inStages } from '../domain/kubernetes/stages.ts';
 import { headDigest, type StoreHead } from '../domain/kubernetes/store-records.ts';
@@ -9,6 +9,7 @@ import { applyStage, type ApplyFailure, type StageResult } from './kubernetes/ap
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
 import { assertStampIsOurs, claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
 import { compareWithCluster, type Compared } from './kubernetes/live-objects.ts';
+import { fenceStore } from './kubernetes/fence-store.ts';
 import { loadManifests, type LoadedManifests } from './kubernetes/load-manifests.ts';
 import { precheckManifests } from './kubernetes/precheck-manifests.ts';
 import { refuseDenied } from './kubernetes/refuse-denied.ts';
@@ -55,7 +56,7 @@ async function observe(input: Attempted, tools: StepTools): Promise<ManifestsObs
   const checked =
     input.mode === 'precheck'
       ? await precheckManifests(client, compared, loaded.unfit, options)
-      : { findings: [], missingNamespaces: [] };
+      : { findings: [], conflicts: [], missingNamespaces: [] };
   const findings = [...loaded.findings, ...checked.findings].map(
     ({ object, problem }) => `${object}: ${problem}`,
   );
@@ -66,6 +67,7 @@ async function observe(input: Attempted, tools: StepTools): Promise<ManifestsObs
     ...countsOf(compared),
     findings: findings.slice(0, SHOWN),
     findingsTotal: findings.length,
+    takesFrom: takesFrom(checked.conflicts),
     missingNamespaces: checked.missingNamespaces,
   };
 }
@@ -76,6 +78,7 @@ function storeFacts({ parameters }: Input, { head }: LoadedManifests) {
     store: parameters.storeName,
     capture: { sequence, epoch, cluster, at: capturedAt },
     headDigest: headDigest(head),
+    storeClaim: head.claim ?? null,
   };
 }
 
@@ -103,10 +106,11 @@ async function apply(input: Attempted, _: ManifestsObserved, tools: StepTools): 
   const client = await clientOf(clusterName, cluster, tools);
   const { manifests, head } = input.read;
   await claimStamp(client, input.operation);
+  const fenced = await fenceStore(input, tools);
   const byObject = new Map(manifests.map((manifest) => [manifest.object, manifest]));
   const busyBefore = client.busyAnswers();
   const durationsMs: Record<string, number> = {};
-  const details: string[] = [];
+  const details = [...fenced.details];
   const notReady: string[] = [];
   for (const { stage, objects } of inStages(manifests.map(({ object }) => object))) {
     const members = objects.flatMap((object) => byObject.get(object) ?? []);
@@ -140,7 +144,7 @@ async function apply(input: Attempted, _: ManifestsObserved, tools: StepTools): 
     evidence: [
       { what: 'answers "come back later" (429)', value: busy, source: `API server of ${clusterName}` },
     ],
-    leftToDo: [...notReady, ...toBeRecorded(input, head)],
+    leftToDo: [...fenced.leftToDo, ...notReady, ...toBeRecorded(input, head)],
   };
 }
 

@@ -72,7 +72,7 @@ interface Looked {
   readonly leftOut: readonly string[];
 }
 
-async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<Looked> {
+async function lookAtCluster({ parameters, overrides }: Input, tools: StepTools): Promise<Looked> {
   const { clusterName, cluster, services, domain } = parameters;
   const client = await clientOf(clusterName, cluster, tools);
   const capturedAt = tools.now(); // from the start: what changes while we look belongs to the next capture
@@ -113,6 +113,7 @@ async function lookAtCluster({ parameters }: Input, tools: StepTools): Promise<L
       capturedAt,
       services: gathered,
       replicas: replicasOf(objects, scaled),
+      takesBack: overrides?.['takeStoreBack'] !== undefined,
     },
     notServed,
     leftOut,

@@ -2,6 +2,7 @@ import { canonicalJson } from '../../domain/json.ts';
 import { sha256, type ManifestVersion, type StoredManifest } from '../../domain/kubernetes/marks.ts';
 import type { ManifestFinding } from '../../domain/kubernetes/manifest-findings.ts';
 import { nameOf, type KubernetesObject } from '../../domain/kubernetes/object.ts';
+import { judgeClaim, type StoreClaim } from '../../domain/kubernetes/store-claim.ts';
 import {
   bundleText,
   emptyHead,
@@ -40,6 +41,12 @@ export interface ManifestStore {
     capture: Capture,
     beforeHead?: () => Promise<void>,
   ): Promise<HeadVerdict & { readonly head: StoreHead }>;
+  /**
+   * Takes the store over under compare-and-set: captures of an earlier epoch, or of another cluster of this one, are
+   * refused from then on. Nothing is written where that is so already.
+   * @returns why not: somebody of a later epoch, or a twin, has it
+   */
+  claim(claim: StoreClaim): Promise<string | undefined>;
   /** One version by its own record, however many there are after it. */
   version(service: ServiceName, wanted: ManifestVersion): Promise<VersionRecord | undefined>;
   /** Newest first, by following the links from the head, also of a service that was removed; at most `limit` versions. */
@@ -62,6 +69,7 @@ export function makeStore(files: StoreFiles): ManifestStore {
     head: async () => (await readHead(files)).head,
     bundle: (service, entry) => readBundle(files, service, entry),
     record: (capture, beforeHead) => record(files, capture, beforeHead),
+    claim: (claim) => claimHead(files, claim),
     version: (service, wanted) => readVersion(files, service, wanted),
     history: (service, limit = 50) => history(files, service, limit),
   };
@@ -137,6 +145,16 @@ async function record(
     if (verdict.kind === 'write') await writeChanged(files, capture, { before: head, next, ...verdict });
     await beforeHead();
     if (await files.replace(paths.head, canonicalJson(next), tag)) return { ...verdict, head: next };
+  }
+}
+
+async function claimHead(files: StoreFiles, claim: StoreClaim): Promise<string | undefined> {
+  for (;;) {
+    const { head, tag } = await readHead(files);
+    const verdict = judgeClaim(head, claim);
+    if (verdict.kind === 'ours') return undefined;
+    if (verdict.kind === 'stale') return verdict.because;
+    if (await files.replace(paths.head, canonicalJson(verdict.head), tag)) return undefined;
   }
 }
 

@@ -9,8 +9,15 @@ import { inLanes } from './lanes.ts';
 import { listObjects } from './list.ts';
 import type { Compared } from './live-objects.ts';
 
+export interface Conflict {
+  readonly object: string;
+  readonly managers: readonly string[];
+}
+
 export interface Precheck {
   readonly findings: readonly ManifestFinding[];
+  /** Fields of others that would be taken over. */
+  readonly conflicts: readonly Conflict[];
   /** Namespaces that neither the cluster nor the manifests have: a backup must bring them. */
   readonly missingNamespaces: readonly string[];
 }
@@ -30,6 +37,7 @@ export async function precheckManifests(
   const brought = new Set(compared.flatMap(({ manifest }) => namespaceBrought(manifest.object)));
   const defined = new Set(compared.flatMap(({ manifest }) => kindsDefined(manifest.object)));
   const findings: ManifestFinding[] = [];
+  const conflicts: Conflict[] = [];
   const missing = new Set<string>();
   const fit = compared.filter(({ manifest }) => !unfit.has(manifest.object));
   await inLanes(fit, client.inFlight, async ({ manifest, comparison, resource }) => {
@@ -48,13 +56,41 @@ export async function precheckManifests(
     const isThere = namespace === undefined || present.has(namespace);
     if (!isThere && !brought.has(namespace)) missing.add(namespace);
     const sent = sentFor(manifest, comparison);
-    const problem = await dryRun(client, resource, isThere ? sent : inDefault(sent), options);
+    const tried = isThere ? sent : inDefault(sent);
+    // What Velero restored is signed over to us before it is applied.
+    const isSignedOver = comparison.kind === 'update' && comparison.takeOver !== undefined;
+    const problem = isSignedOver
+      ? await dryRun(client, resource, tried, { ...options, force: true })
+      : await tryAmongOthers(client, resource, tried, {
+          ...options,
+          onConflict: (managers) => conflicts.push({ object: nameOf(object), managers }),
+        });
     if (problem !== undefined) findings.push({ object: nameOf(object), problem });
   });
-  return { findings, missingNamespaces: [...missing].toSorted() };
+  return { findings, conflicts, missingNamespaces: [...missing].toSorted() };
 }
 
-/** What the server would say. Answers that only mean "not yet" are none of the manifest's fault. */
+/** Who else owns the fields is asked also where they would be taken over: a person wants to know from whom. */
+async function tryAmongOthers(
+  client: KubernetesClient,
+  resource: Resource,
+  manifest: StoredManifest,
+  options: ApplyOptions & { readonly onConflict: (managers: readonly string[]) => void },
+): Promise<string | undefined> {
+  try {
+    return await dryRun(client, resource, manifest, { ...options, force: false });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.conflicts.length === 0) throw error;
+    if (!options.force) return error.message;
+    options.onConflict([...new Set(error.conflicts.map(({ manager }) => manager))]);
+    return dryRun(client, resource, manifest, options);
+  }
+}
+
+/**
+ * What the server would say. Answers that only mean "not yet" are none of the manifest's fault.
+ * @throws ApiError with the conflicts, where fields belong to others and are not to be taken over
+ */
 async function dryRun(
   client: KubernetesClient,
   resource: Resource,
@@ -65,7 +101,7 @@ async function dryRun(
     await applyObject(client, resource, manifest, { ...options, dryRun: true });
     return undefined;
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
+    if (!(error instanceof ApiError) || error.conflicts.length > 0) throw error;
     if (error.status.code === 404) return undefined;
     return error.message;
   }

@@ -23,7 +23,8 @@ export const kubernetesStepKinds: { readonly [kind in KubernetesStepKind]: StepK
     reversibility: 'forward-only',
     graceful: 'reports fields that other managers own; every stage must become ready',
     forced: 'takes those fields over; what does not become ready is listed as left to do',
-    undoneBy: 'nothing: what was applied harms nothing while no traffic goes there',
+    undoneBy:
+      'nothing: what was applied harms nothing while no traffic goes there; takeStoreBack gives the store back',
   },
   shiftMesh: {
     help: 'sends public hosts to Knative Services of a cluster, one VirtualService a host',

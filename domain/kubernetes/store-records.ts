@@ -3,6 +3,7 @@ import type { Replicas } from './autoscaled.ts';
 import { countKinds, type KindCounts } from './capture-losses.ts';
 import { sha256, type ManifestVersion } from './marks.ts';
 import { keyOf, type KubernetesObject } from './object.ts';
+import { claimAfter, claimRefusal, type StoreClaim } from './store-claim.ts';
 
 /** `<namespace>/<service>`: what is stored, versioned and compared as one. Cluster-wide objects: `-/<service>`. */
 export type ServiceName = string;
@@ -30,6 +31,8 @@ export interface StoreHead {
   readonly capturedAt: number;
   /** What autoscaled objects ran then; no part of any version. Absent in heads from before there was this member. */
   readonly replicas?: Replicas;
+  /** Absent until somebody takes over, and in heads from before there was this member. */
+  readonly claim?: StoreClaim;
   readonly services: { readonly [service: ServiceName]: HeadEntry };
   /** Objects of all services together, by kind. Absent in heads from before there was this member. */
   readonly kinds?: KindCounts;
@@ -81,6 +84,8 @@ export interface Capture {
   readonly capturedAt: number;
   readonly services: ReadonlyMap<ServiceName, readonly KubernetesObject[]>;
   readonly replicas: Replicas;
+  /** A person has said that this cluster serves, whoever took the store over. */
+  readonly takesBack?: boolean;
 }
 
 export type HeadVerdict =
@@ -92,9 +97,14 @@ export type HeadVerdict =
   | { readonly kind: 'same' }
   | { readonly kind: 'stale'; readonly because: string };
 
-/** Newer is never overwritten by older: neither by a lower epoch, nor by another cluster of the same epoch. */
+/**
+ * Newer is never overwritten by older: neither by a lower epoch, nor by another cluster of the same epoch, whether that
+ * epoch has recorded already or only taken over.
+ */
 export function judgeCapture(head: StoreHead, capture: Capture): HeadVerdict {
   const from = `${capture.cluster} at epoch ${capture.epoch}`;
+  const claimed = claimRefusal(head, capture);
+  if (claimed !== undefined) return { kind: 'stale', because: claimed };
   if (capture.epoch < head.epoch) {
     const because = `capture of ${from} refused: the store holds epoch ${head.epoch} of ${head.cluster}`;
     return { kind: 'stale', because };
@@ -143,6 +153,7 @@ export function nextHead(head: StoreHead, capture: Capture, changed: readonly Se
     cluster: capture.cluster,
     capturedAt: capture.capturedAt,
     replicas: capture.replicas,
+    ...claimAfter(head.claim, capture),
     services: Object.fromEntries(services),
     kinds: countKinds(capture.services),
     ...(removed.length === 0 ? {} : { removed: Object.fromEntries(removed) }),
@@ -150,12 +161,10 @@ export function nextHead(head: StoreHead, capture: Capture, changed: readonly Se
 }
 
 /** The head after a capture that found every service as it is stored: it was looked at, and scaled perhaps. */
-export const sameHead = (head: StoreHead, { capturedAt, replicas, services }: Capture): StoreHead => ({
-  ...head,
-  capturedAt,
-  replicas,
-  kinds: countKinds(services),
-});
+export function sameHead({ claim, ...head }: StoreHead, capture: Capture): StoreHead {
+  const { capturedAt, replicas, services } = capture;
+  return { ...head, capturedAt, replicas, kinds: countKinds(services), ...claimAfter(claim, capture) };
+}
 
 /** Digest over what the head makes count, whenever it was looked at last: what a report names as "the manifests". */
 export const headDigest = ({ sequence, epoch, cluster, services }: StoreHead): string =>

@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyManifests } from '../../activities/apply-manifests.ts';
@@ -51,6 +52,7 @@ describe('applyManifests on a real API server', () => {
       after: { unchanged: 41, ready: 41 },
     });
     expect(first.details).toEqual([
+      `manifests: at epoch ${epoch} only captures of west count, earlier ones none`,
       'namespaces: 1 created, 0 updated, 0 unchanged',
       'config: 40 created, 0 updated, 0 unchanged',
     ]);
@@ -78,6 +80,23 @@ describe('applyManifests on a real API server', () => {
     await west.api.create(namespaces(shop)[0] as never);
     await west.api.apply({ ...object, data: { a: 'theirs' } } as never, 'delivery-pipeline');
     await scene.keep([object]);
+    // A precheck, and so a rehearsal, says what the same setting would meet.
+    const precheck = { mode: 'precheck', operation: operation(0) } as const;
+    expect(await run(precheck)).toMatchObject({
+      status: 'refused',
+      details: [
+        expect.stringMatching(
+          /^ConfigMap \S+\/map-0: .*409 Conflict \.data\.a belongs to delivery-pipeline$/,
+        ),
+      ],
+    });
+    expect(await run(precheck, { onConflict: 'takeOver' })).toMatchObject({
+      status: 'planned',
+      details: expect.arrayContaining([
+        `take over fields of delivery-pipeline (1 objects: ConfigMap ${shop}/map-0)`,
+      ]),
+    });
+    expect(await dataOf('map-0')).toEqual({ a: 'theirs' });
     const reported = await run();
     expect(reported.status).toBe('failed');
     expect(reported.summary).toContain('.data.a belongs to delivery-pipeline');
@@ -114,7 +133,7 @@ describe('applyManifests on a real API server', () => {
     const path = `/apis/apps/v1/namespaces/${shop}/deployments/cart`;
     const specOf = async () => (await read(path))['spec'] as { replicas: number; template: object };
     const deliver = async (replicas: number, image: string) => {
-      await scene.keep([...namespaces(shop), service(replicas, image), autoscaler]);
+      await scene.keep([...namespaces(shop), service(replicas, image), autoscaler], epoch, 'west');
       return run({}, { readyTimeoutMs: 300 });
     };
     // There are no nodes here, so it ends with what is not ready; a conflict would end it sooner and in other words.
@@ -137,7 +156,7 @@ describe('applyManifests on a real API server', () => {
   it('refuses a lower epoch and a twin, before anything is written', async () => {
     await scene.keep([...namespaces(shop), ...configMaps(shop, 2)]);
     expect(await run()).toMatchObject({ status: 'done' });
-    await scene.keep([...namespaces(shop), ...configMaps(shop, 2, { a: '2' })]);
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 2, { a: '2' })], epoch, 'west');
     const late = await run({ operation: operation(epoch - 1, 'late') });
     expect(late).toMatchObject({ status: 'refused' });
     expect(late.summary).toContain(`the target holds epoch ${epoch} of operation run-${epoch}`);
@@ -176,6 +195,63 @@ describe('applyManifests on a real API server', () => {
     expect(outcome.summary).toContain(`manifests holds epoch ${epoch + 3} of east, ours is ${epoch}`);
   });
 
+  it('takes the store over before anything is applied, so that what comes back cannot record any more', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 2)]);
+    const recorded = await scene.store.head();
+    await run({ mode: 'precheck' });
+    await run({ mode: 'precheck', operation: operation(0) });
+    expect(await scene.store.head()).toEqual(recorded);
+    let late: unknown;
+    const tools = stepTools({
+      reached: async (point) => {
+        if (point !== 'applyManifests:namespaces:before') return;
+        late = await scene.keep([...namespaces(shop)]).catch((error: Error) => error.message);
+      },
+    });
+    expect(await run({}, {}, tools)).toMatchObject({ status: 'done' });
+    expect(late).toBe(
+      `capture of east at epoch 1 refused: operation run-${epoch} took the store over for west at epoch ${epoch}; if that was given up and east serves, accept takeStoreBack`,
+    );
+    // What it brings is what was recorded before it; the new primary records from here on.
+    const claim = { epoch, operation: `run-${epoch}`, cluster: 'west' };
+    expect(await scene.store.head()).toEqual({ ...recorded, claim });
+    expect(await run()).toMatchObject({ status: 'already' });
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 2)], epoch, 'west');
+    expect(await scene.store.head()).toMatchObject({ cluster: 'west', epoch, claim });
+  });
+
+  it('does not take the store over in a drill, which leaves stages out', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 2)]);
+    const recorded = await scene.store.head();
+    expect(await run({}, { without: ['routes'] })).toMatchObject({ status: 'done' });
+    expect(await run({}, { without: ['routes'] })).toMatchObject({ status: 'already' });
+    expect(await scene.store.head()).toEqual(recorded);
+  });
+
+  it('goes on without the fence only in an emergency, says so, and makes up for it when it runs again', async () => {
+    await scene.keep([...namespaces(shop), ...configMaps(shop, 2)]);
+    // Nobody can write the head while its lock is one that cannot be removed.
+    const lock = join(scene.folder, 'head.json.lock');
+    mkdirSync(lock);
+    utimesSync(lock, 0, 0);
+    await expect(run()).rejects.toThrow(/head\.json\.lock/);
+    await expect(dataOf('map-1')).rejects.toThrow('404');
+    const forced = await run({ style: 'forced' });
+    expect(forced).toMatchObject({ status: 'done', after: { unchanged: 3, ready: 3 } });
+    expect(forced.leftToDo?.[0]).toMatch(
+      /^manifests is not fenced \(.*head\.json\.lock.*\): until west is recorded, stop whatever records the cluster that was left, should it come back$/,
+    );
+    expect((await scene.store.head()).claim).toBeUndefined();
+    rmSync(lock, { recursive: true });
+    const again = await run();
+    expect(again).toMatchObject({ status: 'done', before: { unchanged: 3, storeClaim: null } });
+    expect((await scene.store.head()).claim).toMatchObject({ epoch, cluster: 'west' });
+    const twin = await run({ operation: operation(epoch - 1, 'late') });
+    expect(twin.details).toContain(
+      `manifest store manifests: epoch ${epoch - 1} of operation late refused: the target holds epoch ${epoch} of operation run-${epoch}`,
+    );
+  });
+
   it('removes what the newest manifest no longer has from an object that Velero restored', async () => {
     const old = { ...configMaps(shop, 1)[0], data: { a: '1', gone: 'yes' } } as KubernetesObject;
     await west.api.create(namespaces(shop)[0] as never);
@@ -185,12 +261,14 @@ describe('applyManifests on a real API server', () => {
     ] as const) {
       await west.api.apply({ ...old, metadata: { name, namespace: shop, labels } }, 'delivery');
     }
-    const wanted = (name: string) => ({ ...old, metadata: { name, namespace: shop }, data: { a: '1' } });
+    const wanted = (name: string) => ({ ...old, metadata: { name, namespace: shop }, data: { a: '2' } });
     await scene.keep([wanted('restored'), wanted('foreign')]);
+    const { before } = await run({ mode: 'precheck', style: 'forced', operation: operation(0) });
+    expect(before).toMatchObject({ takesFrom: [`delivery (1 objects: ConfigMap ${shop}/foreign)`] });
     expect(await run({ style: 'forced' })).toMatchObject({ status: 'done' });
-    expect(await dataOf('restored')).toEqual({ a: '1' });
+    expect(await dataOf('restored')).toEqual({ a: '2' });
     // The control: without the take-over the field of another manager stays.
-    expect(await dataOf('foreign')).toEqual({ a: '1', gone: 'yes' });
+    expect(await dataOf('foreign')).toEqual({ a: '2', gone: 'yes' });
     const { labels } = (await read(mapPath('restored'))).metadata;
     expect(labels).toEqual({ 'velero.io/restore-name': 'r1' });
   });
@@ -275,7 +353,8 @@ describe('applyManifests on a real API server', () => {
 
 describe('applyManifests, killed', () => {
   it.each([
-    ['applyManifests:before-apply', 0],
+    ['applyManifests:fence:before', 0],
+    ['applyManifests:fence:after', 0],
     ['applyManifests:namespaces:after', 1],
     ['applyManifests:chunk', 200],
     ['applyManifests:after-apply', 451],
@@ -294,5 +373,6 @@ describe('applyManifests, killed', () => {
     const before = resumed.outcome?.before as ManifestsObserved | undefined;
     expect(before?.unchanged).toBeGreaterThanOrEqual(doneAtLeast);
     expect(before?.toUpdate).toBe(0);
+    expect((await scene.store.head()).claim).toMatchObject({ epoch, cluster: 'west' });
   });
 });

@@ -18,7 +18,8 @@ import type { StepInput, StepOutcome } from '../../domain/step.ts';
 export interface Scene {
   readonly folder: string;
   readonly store: ManifestStore;
-  keep(objects: readonly KubernetesObject[], epoch?: number): Promise<void>;
+  /** Records what a cluster runs, as of an epoch. */
+  keep(objects: readonly KubernetesObject[], epoch?: number, cluster?: 'east' | 'west'): Promise<void>;
   parameters(cluster: KubernetesCluster, more?: Partial<ApplyManifestsParameters>): ApplyManifestsParameters;
   remove(): void;
 }
@@ -31,7 +32,7 @@ export function openScene(): Scene {
   return {
     folder,
     store,
-    keep: async (objects, epoch = 1) => {
+    keep: async (objects, epoch = 1, cluster = 'east') => {
       captures += 1;
       const services = gatherServices(objects, {
         namespaces: [],
@@ -39,7 +40,7 @@ export function openScene(): Scene {
       });
       const replicas = replicasOf(objects, scaledBy(objects));
       const verdict = await store.record({
-        cluster: 'east',
+        cluster,
         epoch,
         capturedAt: captures,
         services,

@@ -137,6 +137,56 @@ describe('manifest store in a folder', () => {
     expect(await store.files.read(paths.head)).toEqual(before);
   });
 
+  it('keeps out who is of an earlier epoch, or another cluster, as soon as somebody has taken over', async () => {
+    const services = { 'shop/cart': [configMap('cart', 'info')] };
+    await store.record(capture(1, 100, services));
+    const before = await store.head();
+    const claim = { epoch: 3, operation: 'run-3', cluster: 'west' };
+    expect(await store.claim(claim)).toBeUndefined();
+    const claimed = await store.files.read(paths.head);
+    expect(await store.claim(claim)).toBeUndefined();
+    expect(await store.files.read(paths.head)).toEqual(claimed); // nothing is written twice
+    expect(await store.head()).toEqual({ ...before, claim });
+    expect(headDigest(await store.head())).toBe(headDigest(before));
+    expect(await store.claim({ ...claim, operation: 'twin' })).toMatch(
+      /holds the same epoch of operation run-3$/,
+    );
+    expect(await store.claim({ ...claim, epoch: 2, operation: 'late' })).toMatch(
+      /holds epoch 3 of operation run-3$/,
+    );
+    for (const late of [
+      capture(1, 900, services),
+      capture(3, 900, services),
+      capture(2, 900, services, 'west'),
+    ])
+      expect(await store.record(late)).toMatchObject({
+        kind: 'stale',
+        because: expect.stringContaining('operation run-3 took the store over for west at epoch 3'),
+      });
+    expect(await store.files.read(paths.head)).toEqual(claimed);
+    // The claim stands while its epoch does: a killed step finds it, and a twin is refused by it.
+    await store.record(capture(3, 950, services, 'west'));
+    await store.record(capture(3, 960, services, 'west'));
+    expect(await store.head()).toMatchObject({ epoch: 3, cluster: 'west', capturedAt: 960, claim });
+    await store.record(capture(5, 970, services));
+    expect((await store.head()).claim).toBeUndefined();
+    expect(await store.claim(claim)).toBe(
+      'epoch 3 of operation run-3 refused: the store holds epoch 5 of east',
+    );
+  });
+
+  it.each(['info', 'warn'])(
+    'is given back to the cluster that serves after all, with level %s',
+    async (level) => {
+      await store.record(capture(1, 100, { 'shop/cart': [configMap('cart', 'info')] }));
+      await store.claim({ epoch: 3, operation: 'run-3', cluster: 'west' });
+      const late = capture(1, 200, { 'shop/cart': [configMap('cart', level)] });
+      expect(await store.record({ ...late, takesBack: true })).not.toMatchObject({ kind: 'stale' });
+      expect((await store.head()).claim).toBeUndefined();
+      expect(await store.record({ ...late, capturedAt: 300 })).toMatchObject({ kind: 'same' });
+    },
+  );
+
   it('lets one of many captures at once win each round, and loses none', async () => {
     const rounds = Array.from({ length: 12 }, (_, index) =>
       store.record(

@@ -43,13 +43,21 @@ export function applyingAndShifting(): void {
       });
     });
 
+    it('keeps the lost site from overwriting the store from then on, whether or not the new primary is recorded', async () => {
+      const late = await runStep(captureManifests, captureInput('east'), stepTools());
+      expect(late).toMatchObject({
+        status: 'refused',
+        summary: expect.stringContaining('took the store over for west at epoch 2'),
+      });
+    });
+
     it('moves the store to the new primary: the lost site can no longer overwrite it', async () => {
       const outcome = await runStep(captureManifests, captureInput('west'), stepTools());
       expect(outcome).toMatchObject({ status: 'done', after: { storeEpoch: 2 } });
       const late = await runStep(captureManifests, captureInput('east'), stepTools());
       expect(late).toMatchObject({
         status: 'refused',
-        summary: expect.stringContaining('the store holds epoch 2 of west'),
+        summary: expect.stringContaining('took the store over for west at epoch 2'),
       });
     });
   });
