@@ -3,6 +3,7 @@ import {
   good,
   lookAt,
   problem,
+  warning,
   type KubernetesFinding,
 } from '../domain/kubernetes/findings.ts';
 import type { ManifestsObserved } from '../domain/kubernetes/decide-apply.ts';
@@ -167,7 +168,7 @@ async function storedManifests(
     { ...input, mode: 'precheck', parameters: applyParameters(input) },
     tools,
   );
-  const { missingNamespaces = [] } = (outcome.before ?? {}) as Partial<ManifestsObserved>;
+  const { missingNamespaces = [], takesFrom = [] } = (outcome.before ?? {}) as Partial<ManifestsObserved>;
   const chosen = await backup.catch(() => undefined);
   return [
     ...broken.map((seen) =>
@@ -175,18 +176,27 @@ async function storedManifests(
     ),
     ...storeAge(head, { storeName, maximumAgeMs: store.maximumAgeMs, nowMs: tools.now() }),
     ...stepFindings(`manifests on ${standby.name}`, outcome),
+    ...takesFrom.map((owned) =>
+      warning(
+        `fields on ${standby.name}`,
+        `they differ from the store and would be taken over from ${owned}`,
+        'afterwards its next apply must be one that takes them back',
+      ),
+    ),
     ...namespacesFromNowhere(standby.name, missingNamespaces, chosen),
   ];
 }
 
-const applyParameters = ({ parameters: { standby, store, storeName } }: Input): ApplyManifestsParameters => ({
+const applyParameters = ({
+  parameters: { standby, store, storeName, onConflict },
+}: Input): ApplyManifestsParameters => ({
   clusterName: standby.name,
   cluster: standby.cluster,
   store,
   storeName,
   services: [],
   readyTimeoutMs: 1_000,
-  onConflict: 'takeOver',
+  onConflict,
   without: [],
 });
 

@@ -1,8 +1,7 @@
 import type { ExpandContext, Expanded } from '../expand-context.ts';
 import type { Json } from '../json.ts';
 import type { KubernetesStepKind, KubernetesStepWith } from '../schema/kubernetes-step-with.ts';
-import { chosenEntry, clustersOfSite } from './select-clusters.ts';
-import type { BackupLocation } from '../schema/kubernetes.ts';
+import { chosenEntry, chosenLocation, clustersOfSite, namesOf } from './select-clusters.ts';
 import { kubernetesStepKinds } from './step-kinds.ts';
 import type {
   ApplyManifestsParameters,
@@ -66,9 +65,9 @@ const hookOf = ({ url, token, timeoutMs }: ExpandContext['inventory']['hooks'][s
 const restoreBackup: Expander<'restoreBackup'> = ({ to, from, location: wanted, ...limits }, context) => {
   const found = clustersOfSite(context, 'to', to);
   if (found === undefined) return [];
-  const location = chosenEntry(found.section.backupLocations, wanted, context, 'location');
+  const writers = from === undefined ? undefined : namesOf(clustersOfSite(context, 'from', from));
+  const location = chosenLocation(found, { wanted, writers }, context);
   if (location === undefined) return [];
-  const writers = from === undefined ? undefined : writersIn(from, location, context);
   const { services } = found.section;
   return found.clusters.map(([clusterName, cluster]) => {
     const parameters: RestoreBackupParameters = {
@@ -84,18 +83,6 @@ const restoreBackup: Expander<'restoreBackup'> = ({ to, from, location: wanted, 
     return expanded('restoreBackup', clusterName, title, parameters);
   });
 };
-
-/** The clusters of a site, whose backups count; a location that is another cluster's alone does not fit. */
-function writersIn(
-  from: string,
-  [name, location]: readonly [string, BackupLocation],
-  context: ExpandContext,
-): readonly string[] | undefined {
-  const writers = clustersOfSite(context, 'from', from)?.clusters.map(([cluster]) => cluster);
-  if (writers !== undefined && location.from !== undefined && !writers.includes(location.from))
-    context.refuse(['location'], `one with backups of ${writers.join(', ')}`, `${name}, of ${location.from}`);
-  return writers;
-}
 
 const applyManifests: Expander<'applyManifests'> = ({ to, store: wanted, ...rest }, context) => {
   const found = clustersOfSite(context, 'to', to);
@@ -186,7 +173,7 @@ const captureManifests: Expander<'captureManifests'> = ({ at, store: wanted }, c
 const prepareStandby: Expander<'prepareStandby'> = ({ to, location: wanted }, context) => {
   const found = clustersOfSite(context, 'to', to);
   if (found === undefined) return [];
-  const location = chosenEntry(found.section.backupLocations, wanted, context, 'location');
+  const location = chosenLocation(found, { wanted }, context);
   if (location === undefined) return [];
   const [locationName, settings] = location;
   return found.clusters.map(([clusterName, cluster]) => {
@@ -196,13 +183,16 @@ const prepareStandby: Expander<'prepareStandby'> = ({ to, location: wanted }, co
   });
 };
 
-const rehearseKubernetes: Expander<'rehearseKubernetes'> = ({ from, to }, context) => {
+const rehearseKubernetes: Expander<'rehearseKubernetes'> = (
+  { from, to, location: wantedLocation, store: wantedStore, onConflict },
+  context,
+) => {
   const primary = clustersOfSite(context, 'from', from)?.clusters[0];
   const found = primary === undefined ? undefined : clustersOfSite(context, 'to', to);
   if (primary === undefined || found === undefined) return [];
   const { section, clusters } = found;
-  const location = chosenEntry(section.backupLocations, undefined, context, 'location');
-  const store = chosenEntry(section.manifestStores, undefined, context, 'store');
+  const location = chosenLocation(found, { wanted: wantedLocation, writers: [primary[0]] }, context);
+  const store = chosenEntry(section.manifestStores, wantedStore, context, 'store');
   if (location === undefined || store === undefined) return [];
   const { services } = section;
   return clusters.map(([name, cluster]) => {
@@ -214,6 +204,7 @@ const rehearseKubernetes: Expander<'rehearseKubernetes'> = ({ from, to }, contex
       storeName: store[0],
       store: store[1],
       nodePools: cluster.nodePools,
+      onConflict,
       ...(services === undefined ? {} : { services }),
     };
     return expanded(

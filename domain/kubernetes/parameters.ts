@@ -81,4 +81,5 @@ export interface RehearseKubernetesParameters extends StoreParameters {
   readonly location: BackupLocation;
   readonly services?: CapturedServices;
   readonly nodePools: { readonly [name: string]: NodePool };
+  readonly onConflict: ApplyManifestsParameters['onConflict'];
 }

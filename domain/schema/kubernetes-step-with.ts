@@ -3,6 +3,11 @@ import { stages } from '../kubernetes/stages.ts';
 
 const name = z.string().min(1).max(63);
 const site = name.describe('Site whose Kubernetes clusters are meant.');
+const location = name
+  .optional()
+  .describe(
+    'Backup location; may be left out where there is only one, or only one whose `from` is a cluster that is left.',
+  );
 const milliseconds = z.int().min(1).max(86_400_000);
 
 const canary = z
@@ -37,7 +42,7 @@ export const kubernetesStepWith = {
   restoreBackup: z.strictObject({
     to: site,
     from: site.describe('Site whose clusters wrote the backup; one of other clusters is refused.').optional(),
-    location: name.optional().describe('Backup location; may be left out where there is only one.'),
+    location,
     direct: z
       .boolean()
       .default(true)
@@ -64,9 +69,20 @@ export const kubernetesStepWith = {
   captureManifests: z.strictObject({ at: site, store: name.optional() }),
   prepareStandby: z.strictObject({
     to: site,
-    location: name.optional().describe('Backup location; may be left out where there is only one.'),
+    location,
   }),
-  rehearseKubernetes: z.strictObject({ from: site, to: site }),
+  rehearseKubernetes: z.strictObject({
+    from: site,
+    to: site,
+    location,
+    store: name.optional().describe('Manifest store; may be left out where there is only one.'),
+    onConflict: z
+      .enum(['report', 'takeOver'])
+      .default('report')
+      .describe(
+        'As the `applyManifests` that is rehearsed has it: whether fields of other managers stop it.',
+      ),
+  }),
 } as const;
 
 export type KubernetesStepKind = keyof typeof kubernetesStepWith;

@@ -167,6 +167,68 @@ describe('the Kubernetes steps of a runbook', () => {
     ]);
   });
 
+  it('take, of a location for each direction, the one with backups of the site that is left', () => {
+    const eastOnly = { ...s3, schedule: 'daily', from: 'east' };
+    const westOnly = { ...s3, schedule: 'daily', from: 'west' };
+    const chosen = (
+      backupLocations: object,
+      { from = 'east', to = 'west', ...more }: { from?: string; to?: string; location?: string } = {},
+    ) => {
+      const { context, said } = contextFor({ ...section, backupLocations });
+      const steps = [
+        ...kubernetesExpanders.restoreBackup(
+          kubernetesStepWith.restoreBackup.parse({ from, to, ...more }),
+          context,
+        ),
+        ...kubernetesExpanders.prepareStandby(
+          kubernetesStepWith.prepareStandby.parse({ to, ...more }),
+          context,
+        ),
+        ...kubernetesExpanders.rehearseKubernetes(
+          kubernetesStepWith.rehearseKubernetes.parse({ from, to, ...more }),
+          context,
+        ),
+      ];
+      const names = steps.map(({ parameters }) => (parameters as { locationName: string }).locationName);
+      return said.length > 0 ? said : names;
+    };
+    const thrice = (name: string) => [name, name, name];
+    const each = { 'of-east': eastOnly, 'of-west': westOnly };
+    expect(chosen(each)).toEqual(thrice('of-east'));
+    expect(chosen(each, { from: 'west', to: 'east' })).toEqual(thrice('of-west'));
+    // One that all clusters share, and one that only the west writes to.
+    const shared = { backups: { ...s3, schedule: 'daily' }, 'of-west': westOnly };
+    expect(chosen(shared)).toEqual(thrice('backups'));
+    expect(chosen(shared, { from: 'west', to: 'east' })).toEqual(thrice('of-west'));
+    // Nobody guesses between two.
+    const two = { ...each, 'old-of-east': eastOnly };
+    expect(chosen(two)).toEqual(
+      thrice('location: expected one of of-east, of-west, old-of-east, saw nothing'),
+    );
+    expect(chosen(two, { location: 'old-of-east' })).toEqual(thrice('old-of-east'));
+    expect(chosen(each, { location: 'of-west' })).toEqual([
+      'location: expected one with backups of east, saw of-west, of west',
+      'location: expected one with backups of east, saw of-west, of west',
+    ]);
+  });
+
+  it('rehearse with the store and the setting that the runbook has', () => {
+    const { manifests } = section.manifestStores;
+    const two = { ...section, manifestStores: { manifests, other: { kind: 'folder', path: '/other' } } };
+    const rehearse = (more: object) => {
+      const { context, said } = contextFor(two);
+      const what = kubernetesStepWith.rehearseKubernetes.parse({ from: 'east', to: 'west', ...more });
+      return { said, steps: kubernetesExpanders.rehearseKubernetes(what, context) };
+    };
+    expect(rehearse({}).said).toEqual(['store: expected one of manifests, other, saw nothing']);
+    expect(rehearse({ store: 'other' }).steps[0]?.parameters).toMatchObject({
+      storeName: 'other',
+      onConflict: 'report',
+    });
+    const { steps } = rehearse({ store: 'other', onConflict: 'takeOver' });
+    expect(steps[0]?.parameters).toMatchObject({ onConflict: 'takeOver' });
+  });
+
   it('are described, each of them', () => {
     expect(Object.keys(kubernetesStepKinds).toSorted()).toEqual(Object.keys(kubernetesStepWith).toSorted());
   });

@@ -43,6 +43,7 @@ const rehearsal = (more: object = {}, mode: StepMode = 'precheck') => {
       location: need(inventory.backupLocations['backups']),
       services: need(inventory.services),
       nodePools: {},
+      onConflict: 'report' as const,
       ...more,
     },
     { mode, operation: operation(0) },
