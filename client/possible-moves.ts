@@ -14,6 +14,10 @@ export interface PossibleMove {
   readonly isPossible: boolean;
   /** It only looks or records: nothing is moved by it. */
   readonly movesNothing: boolean;
+  /** One of its steps brings a database up elsewhere, and stands for something here. */
+  readonly promotes: boolean;
+  /** In the order of the file, as problems count them. */
+  readonly stepIds: readonly string[];
   /** Steps of the runbook that stand for nothing here. */
   readonly leftOut: readonly LeftOutStep[];
   /** Why not, as the compiler says it. */
@@ -44,6 +48,8 @@ function tryMove(
     ...request,
     isPossible: result.ok,
     movesNothing: movesNothing(runbook.value.steps.map(({ uses }) => uses)),
+    promotes: result.ok && result.plan.steps.some(({ kind }) => kind === 'promoteDatabase'),
+    stepIds: runbook.value.steps.map(({ id }) => id),
     leftOut: result.ok ? (result.plan.leftOut ?? []) : [],
     because: result.ok ? [] : result.problems.map((problem) => problem.message),
   };

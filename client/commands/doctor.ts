@@ -3,24 +3,18 @@ import { checkSecrets } from '../../domain/schema/secrets.ts';
 import type { Inventory } from '../../domain/schema/inventory.ts';
 import type { Loaded } from '../../domain/schema/load.ts';
 import type { Runbook } from '../../domain/schema/runbook.ts';
+import { askedMoves, refusalFindings } from '../asked-moves.ts';
 import type { ClientConfig } from '../config.ts';
 import { CommandFailure } from '../exit-codes.ts';
 import type { Ending } from '../exit-codes.ts';
 import { connectFailoverClient } from '../failover-client.ts';
 import type { FailoverClient } from '../failover-client.ts';
+import type { Finding } from '../finding.ts';
 import type { Output } from '../output.ts';
 import { possibleMoves } from '../possible-moves.ts';
 import type { PossibleMove } from '../possible-moves.ts';
 import { secretReader } from '../secrets.ts';
 import { readSources } from '../source-files.ts';
-
-/** One thing that was looked at, and what to do about it where it is not as it should be. */
-export interface Finding {
-  readonly what: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  readonly remedy?: string;
-}
 
 export interface DoctorOptions {
   /** Also asks every step of a possible move what it would do: that is what reaches the databases and gateways. */
@@ -130,7 +124,7 @@ async function lookAtTemporal(
         'start a worker: npm run worker',
       ),
     ];
-    const asked = pollers.length > 0 ? worthAsking(moves) : [];
+    const asked = pollers.length > 0 ? askedMoves(moves) : [];
     const checked = await Promise.all(asked.map((move) => lookThroughPrecheck(client, move)));
     return { findings: [...findings, ...checked.flat()], isReachable: true };
   } catch (error) {
@@ -149,21 +143,9 @@ function asFailure(error: unknown): CommandFailure {
   throw error;
 }
 
-/** One move that would really be made, and what else looks between the same sites: a rehearsal of the clusters. */
-function worthAsking(moves: readonly PossibleMove[]): readonly PossibleMove[] {
-  const possible = moves.filter(({ isPossible }) => isPossible);
-  const move = possible.find((one) => !one.movesNothing) ?? possible[0];
-  const looks = possible.filter(
-    (one) => one.movesNothing && one !== move && one.from === move?.from && one.to === move.to,
-  );
-  return move === undefined ? [] : [move, ...looks];
-}
-
 /** Only the worker reaches the targets: a precheck of a possible move makes it look at each of them. */
-async function lookThroughPrecheck(
-  client: FailoverClient,
-  { runbook, from, to }: PossibleMove,
-): Promise<readonly Finding[]> {
+async function lookThroughPrecheck(client: FailoverClient, move: PossibleMove): Promise<readonly Finding[]> {
+  const { runbook, from, to } = move;
   const request = { runbook, from, to, mode: 'precheck', reason: 'siteshift doctor' } as const;
   try {
     const { record } = await client.result(await client.start(request));
@@ -171,24 +153,18 @@ async function lookThroughPrecheck(
       stepFindings(`precheck ${runbook} ${from} to ${to}, ${step.id}`, step),
     );
   } catch (error) {
-    return [
-      finding(
-        `precheck ${runbook} ${from} to ${to}`,
-        false,
-        asFailure(error).message,
-        "look at the worker's log",
-      ),
-    ];
+    return refusalFindings(move, asFailure(error).message);
   }
 }
 
-function stepFindings(what: string, { kind, outcome }: StepRecord): readonly Finding[] {
+function stepFindings(what: string, { kind, outcome, waitingFor }: StepRecord): readonly Finding[] {
   const rehearsed =
     kind === 'rehearseKubernetes' ? (outcome?.before as Rehearsed | null | undefined) : undefined;
   if (rehearsed === undefined || rehearsed === null) {
     const isFine = outcome?.status === 'planned' || outcome?.status === 'already';
-    const remedy = outcome?.details.join('; ') ?? 'look at the worker’s log';
-    return [finding(what, isFine, outcome?.summary ?? 'not looked at', remedy)];
+    const remedy = outcome?.details.join('; ') ?? '';
+    const detail = outcome?.summary ?? waitingFor ?? 'not looked at, because an earlier step refused';
+    return [finding(what, isFine, detail, remedy === '' ? `see to it: ${detail}` : remedy)];
   }
   const { problems, warnings, good } = rehearsed;
   return [

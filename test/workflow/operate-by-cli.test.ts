@@ -310,7 +310,12 @@ test('doctor finds Temporal, the search attributes and the worker', limit, async
   };
   const verdicts = Object.fromEntries(findings.map(({ what, ok }) => [what, ok]));
   expect(verdicts).toMatchObject({ Temporal: true, 'search attributes': true, worker: true, moves: true });
-  expect(Object.keys(verdicts).filter((what) => what.startsWith('precheck'))).toHaveLength(plan.steps.length);
+  const prechecks = Object.keys(verdicts).filter((what) => what.startsWith('precheck'));
+  expect(prechecks).toEqual(
+    ['east to west', 'west to east'].flatMap((move) =>
+      plan.steps.map(({ id }) => `precheck site-failover ${move}, ${id}`),
+    ),
+  );
   // The example's secrets are nowhere: that is what doctor must notice, with a remedy for each thing missing.
   expect(result.code).toBe(1);
   expect(findings.filter(({ ok, remedy }) => !ok && remedy === undefined)).toEqual([]);
