@@ -4,7 +4,10 @@ import type { ObservedTopology } from '../domain/plan.ts';
 import { findPrimary } from '../domain/promotion/find-primary.ts';
 import { isReached } from '../domain/promotion/facts.ts';
 import type { RunRequest } from '../domain/run.ts';
+import { resolveParameters } from '../domain/runbook-parameters.ts';
+import { checkReferences } from '../domain/schema/check-references.ts';
 import type { DatabaseCluster, Inventory } from '../domain/schema/inventory.ts';
+import { namedFailure } from './named-failure.ts';
 import { observeClusterNodes } from './observe-databases.ts';
 import { observeRouting, type ObservedRouting } from './observe-routing.ts';
 import { readInventory, readRunbook, type SourceFiles } from './read-sources.ts';
@@ -17,11 +20,7 @@ export type ObserveTopology = (input: { readonly request: RunRequest }) => Promi
 export const observeTopologyWith =
   (files: SourceFiles, surroundings: StepSurroundings): ObserveTopology =>
   async ({ request }) => {
-    // Both files first: a mistake in either ends the run before anybody is asked.
-    const [{ value: inventory }] = await Promise.all([
-      readInventory(files),
-      readRunbook(files, request.runbook),
-    ]);
+    const inventory = await readCheckedInventory(files, request);
     const context = Context.current();
     return heartbeating(context, async (heartbeat) => {
       const tools = contextTools(context, {}, surroundings, heartbeat);
@@ -45,6 +44,16 @@ export const observeTopologyWith =
       };
     });
   };
+
+/** A mistake in a file, in the request or between them ends the run before anybody is asked. */
+async function readCheckedInventory(files: SourceFiles, request: RunRequest): Promise<Inventory> {
+  const { value: inventory } = await readInventory(files);
+  const runbook = await readRunbook(files, request.runbook);
+  const { problems } = resolveParameters(runbook, request, Object.keys(inventory.sites));
+  const all = [...problems, ...checkReferences(runbook, inventory, request.style ?? 'graceful')];
+  if (all.length > 0) throw namedFailure('PlanRefused', all.map(({ message }) => message).join('\n'));
+  return inventory;
+}
 
 /** Databases and gateways that do not answer are part of what is returned; this is for what the reading itself meets. */
 async function observe(name: string, cluster: DatabaseCluster, tools: StepTools) {

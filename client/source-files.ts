@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { checkReferences } from '../domain/schema/check-references.ts';
 import { loadInventory, loadRunbook } from '../domain/schema/load.ts';
 import type { Loaded, NotLoaded } from '../domain/schema/load.ts';
 import type { Inventory } from '../domain/schema/inventory.ts';
@@ -26,15 +27,23 @@ export async function readSources(inventoryFile: string, runbooksFolder: string)
   );
   const noFolder =
     files === undefined ? [problemAt(shown(runbooksFolder), start, [], 'a readable folder', 'none')] : [];
+  const fitting = loaded.map((result) =>
+    result.ok && inventory.ok ? withKnownNames(result, inventory.value) : result,
+  );
   return {
     inventory: inventory.ok ? inventory : undefined,
-    runbooks: loaded.filter((result): result is Loaded<Runbook> => result.ok),
+    runbooks: fitting.filter((result): result is Loaded<Runbook> => result.ok),
     problems: [
       ...(inventory.ok ? [] : inventory.problems),
       ...noFolder,
-      ...loaded.flatMap((result) => (result.ok ? [] : result.problems)),
+      ...fitting.flatMap((result) => (result.ok ? [] : result.problems)),
     ],
   };
+}
+
+function withKnownNames(runbook: Loaded<Runbook>, inventory: Inventory): Loaded<Runbook> | NotLoaded {
+  const problems = checkReferences(runbook, inventory);
+  return problems.length === 0 ? runbook : { ok: false, problems };
 }
 
 const start = { line: 1, column: 1 };

@@ -77,6 +77,16 @@ test.each<[string, string | Uint8Array, RegExp]>([
     swap(validRunbook, 'uses: promoteDatabase', 'uses: promote'),
     /^InvalidInventory: runbooks\/move\.yaml:13:11 steps\[1\]\.uses: expected .*, saw "promote"$/,
   ],
+  [
+    'to a site that there is not',
+    swap(validRunbook, "to: '${to}' }\n  - id: push", 'to: mars }\n  - id: push'),
+    /^PlanRefused: runbooks\/move\.yaml:15:54 steps\[1\]\.with\.to: expected a site: "east" or "west", saw "mars"$/,
+  ],
+  [
+    'that wants more than the request gives',
+    swap(validRunbook, 'default: 3', 'required: true'),
+    /^PlanRefused: runbooks\/move\.yaml:7:3 parameters\.count: expected a number in the request, saw nothing$/,
+  ],
 ])('a runbook %s stops a run before anybody is asked anything', async (_, content, words) => {
   const { said, asked } = await planWith('runbooks/move.yaml', content);
   expect(said).toMatch(words);
