@@ -79,7 +79,7 @@ function print(summary: DemoSummary): void {
     ],
     [
       'two writable primaries',
-      `${summary.twoWritablePrimaries.length} times in ${summary.writablePolls} looks`,
+      `${summary.twoWritablePrimaries.length} times in ${summary.writablePolls} looks, ${summary.writableLooksPerSecond} a second`,
     ],
     ['decision to first write', `${summary.decisionToFirstWriteMs} ms`],
     ['write gap of the lost users', `${summary.writeGapMs} ms`],

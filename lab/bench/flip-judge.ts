@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { findMisrouted, type CommittedWrite } from '../writer/oracle.ts';
+import { misroutedCommits } from '../writer/misrouted.ts';
+import type { CommittedWrite } from '../writer/oracle.ts';
 import type { AccessLayer } from './access-layer.ts';
 import type { LoadResult } from './flip-load.ts';
 import { buckets, movedBuckets, type Flip } from './flip-sides.ts';
@@ -99,10 +100,10 @@ const readWrites = (layer: AccessLayer): readonly UnitWrite[] =>
     .sort((a, b) => a.at - b.at);
 
 const misroutedIn = (writes: readonly UnitWrite[]): readonly string[] => [
-  ...findMisrouted(
+  ...misroutedCommits(
     writes.map((write) => ({ ...write, datasource: '' })),
     buckets,
-  ),
+  ).map(({ words }) => words),
   ...writes
     .filter((write) => write.sentTo !== write.unit)
     .map((write) => `for another unit: ${JSON.stringify(write)}`),

@@ -2,6 +2,7 @@ import type { Json } from '../../domain/json.ts';
 import type { StepRecord } from '../../domain/run.ts';
 import type { LabCluster } from '../sites/start-databases.ts';
 import type { TwoSiteLab } from '../two-site-lab.ts';
+import { isWatched, LEAST_LOOKS_PER_SECOND } from '../watch/writable-watch.ts';
 import type { ClusterFigures } from './clusters.ts';
 import type { TimelineEntry } from './timeline.ts';
 import { stepsOfKind, type SiteLossResult } from './site-loss.ts';
@@ -35,6 +36,7 @@ export interface DemoSummary extends Partial<ClusterFigures> {
   readonly consumersTotal: number;
   readonly twoWritablePrimaries: readonly string[];
   readonly writablePolls: number;
+  readonly writableLooksPerSecond: number;
   readonly reportPath: string;
   readonly examples: readonly string[];
   /** Where the time from the decision to the first write went. */
@@ -69,6 +71,7 @@ export function summarize(
     consumersTotal: sum(pushes.map(({ total }) => total)),
     twoWritablePrimaries: watch.breaches,
     writablePolls: watch.polls,
+    writableLooksPerSecond: Math.round(watch.looksPerSecond * 10) / 10,
     reportPath: result.reportPath,
     examples: writer.examples,
     ...kubernetes,
@@ -103,7 +106,10 @@ export function brokenPromises(summary: DemoSummary, atLeastWrites: number): str
       summary.twoWritablePrimaries.length === 0,
       `two nodes took writes at once: ${summary.twoWritablePrimaries.join('; ')}`,
     ],
-    [summary.writablePolls > 0, 'nobody watched whether two nodes take writes'],
+    [
+      isWatched({ looksPerSecond: summary.writableLooksPerSecond }),
+      `whether two nodes take writes was watched too seldom: expected more than ${LEAST_LOOKS_PER_SECOND} looks/s, saw ${summary.writableLooksPerSecond}`,
+    ],
     [
       databases.every((one) => (one.freezeToOpenMs ?? one.electToOpenMs) !== undefined),
       'a database was not promoted',

@@ -4,11 +4,19 @@ import { Probes } from './probes.ts';
 
 export interface WritableSummary {
   readonly polls: number;
+  readonly looksPerSecond: number;
   /** Moments at which more than one node of a cluster took writes, in words. */
   readonly breaches: readonly string[];
   /** Longest time that no node of the cluster was open, ms. */
   readonly longestClosedMs: Readonly<Record<string, number>>;
 }
+
+/** About twenty on two processors with nobody else on them; with fewer than these a moment of two could be overlooked. */
+export const LEAST_LOOKS_PER_SECOND = 5;
+
+/** Whether somebody watched closely enough for no breach to mean something. */
+export const isWatched = ({ looksPerSecond }: Pick<WritableSummary, 'looksPerSecond'>): boolean =>
+  looksPerSecond > LEAST_LOOKS_PER_SECOND;
 
 /** Between two looks. A switch takes hundreds of ms; looking all the time would take them from it on a small machine. */
 const pauseMs = 20;
@@ -21,6 +29,7 @@ export class WritableWatch {
   readonly #connections = new Map<string, Connection>();
   readonly #probes = new Probes();
   #polls = 0;
+  #startedAt = 0;
   #stopping = false;
   #polling: Promise<void> = Promise.resolve();
 
@@ -29,18 +38,20 @@ export class WritableWatch {
   }
 
   start(): void {
+    this.#startedAt = performance.now();
     this.#polling = this.#poll();
   }
 
   async stop(): Promise<WritableSummary> {
     this.#stopping = true;
     await this.#polling;
+    const looksPerSecond = (this.#polls * 1_000) / (performance.now() - this.#startedAt);
     for (const connection of this.#connections.values()) connection.destroy();
     this.#probes.end();
     const longestClosedMs = Object.fromEntries(
       [...this.#closed].map(([name, { longestMs }]) => [name, longestMs]),
     );
-    return { polls: this.#polls, breaches: this.#breaches, longestClosedMs };
+    return { polls: this.#polls, looksPerSecond, breaches: this.#breaches, longestClosedMs };
   }
 
   async #poll(): Promise<void> {

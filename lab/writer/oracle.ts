@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline';
 import { createReadStream } from 'node:fs';
-import { bucketOf } from '../../domain/routing.ts';
 import type { AcknowledgedWrite } from './load.ts';
+import { misroutedCommits, misroutedRows } from './misrouted.ts';
 
 /** What a row says of itself. */
-interface Write {
+export interface Write {
   readonly user: string;
   readonly seq: number;
   readonly unit: string;
@@ -22,6 +22,13 @@ export interface CommittedWrite extends Write {
   readonly at: number;
   readonly bucket: number;
   readonly datasource: string;
+}
+
+/** The rules that the gateways start with; every later epoch is higher. */
+export interface FirstRules {
+  readonly buckets: number;
+  readonly epoch: number;
+  readonly homeOf: (bucket: number) => string;
 }
 
 export interface Verdict {
@@ -45,13 +52,14 @@ export async function readLines<Line>(file: string): Promise<Line[]> {
 
 /**
  * Compares what users were told with what is there. Lost: acknowledged, but not stored. Duplicate: stored more than
- * once. Misrouted: committed by a unit after another unit had committed for the same bucket under a higher epoch.
+ * once. Misrouted: taken by a unit that was not the bucket's under the rules in force, by the rows themselves and, for
+ * what the survivor does not have, by the units' own logs.
  */
 export function judge(
   acknowledged: readonly AcknowledgedWrite[],
   stored: ReadonlyMap<string, readonly StoredWrite[]>,
   committed: readonly CommittedWrite[],
-  buckets: number,
+  rules: FirstRules,
 ): Verdict {
   const counts = new Map<string, number>();
   for (const [datasource, rows] of stored) {
@@ -59,64 +67,25 @@ export function judge(
   }
   const lost = acknowledged.filter((write) => !counts.has(`${write.datasource}/${write.user}/${write.seq}`));
   const duplicates = [...counts].filter(([, times]) => times > 1);
-  const misrouted = findMisrouted(committed, buckets, stored);
+  // The log and the row of one write count once.
+  const misrouted = new Map(
+    [...misroutedRows(stored, rules), ...misroutedCommits(committed, rules.buckets, stored)].map(
+      ({ datasource, write, words }) => [`${datasource}/${write.user}/${write.seq}/${write.unit}`, words],
+    ),
+  );
   return {
     acknowledgedWrites: acknowledged.length,
     lostWrites: lost.length,
     duplicateWrites: duplicates.length,
-    misroutedWrites: misrouted.length,
+    misroutedWrites: misrouted.size,
     examples: [
       ...lost.slice(0, 5).map((write) => `lost: ${JSON.stringify(write)}`),
       ...duplicates.slice(0, 5).map(([key, times]) => `stored ${times} times: ${key}`),
-      ...misrouted.slice(0, 5).map((text) => `misrouted: ${text}`),
+      ...[...misrouted.values()].slice(0, 5).map((text) => `misrouted: ${text}`),
     ],
   };
 }
 
 function count(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-/**
- * Walks the commits in time order; a bucket's epoch may only rise, and within one epoch it has one unit. The log says
- * when the application heard of a commit. In a partition that can be long after the standby had the row: such a
- * commit is put where its row stands in the survivor.
- */
-export function findMisrouted(
-  committed: readonly CommittedWrite[],
-  buckets: number,
-  stored: ReadonlyMap<string, readonly StoredWrite[]> = new Map(),
-): string[] {
-  const owners = new Map<number, CommittedWrite>();
-  const found: string[] = [];
-  for (const write of committed.toSorted((a, b) => a.at - b.at)) {
-    if (bucketOf(write.user, buckets) !== write.bucket)
-      found.push(`${JSON.stringify(write)} is not in that bucket`);
-    const owner = owners.get(write.bucket);
-    if (owner !== undefined && owner.unit !== write.unit && write.epoch <= owner.epoch) {
-      const place = placeOf(write, stored.get(write.datasource) ?? [], buckets);
-      if (place !== 'before')
-        found.push(`${JSON.stringify(write)} after ${JSON.stringify(owner)}; its row: ${place}`);
-      continue;
-    }
-    if (owner === undefined || write.epoch >= owner.epoch) owners.set(write.bucket, write);
-  }
-  return found;
-}
-
-/** Where the write's row stands in the survivor: before or after the first that another unit wrote for its bucket. */
-function placeOf(
-  write: CommittedWrite,
-  rows: readonly StoredWrite[],
-  buckets: number,
-): 'before' | 'after' | 'missing' {
-  const row = rows.find(
-    ({ user, seq, unit }) => user === write.user && seq === write.seq && unit === write.unit,
-  );
-  if (row === undefined) return 'missing';
-  const takenOver = rows.filter(
-    ({ user, unit, epoch }) =>
-      unit !== write.unit && epoch >= write.epoch && bucketOf(user, buckets) === write.bucket,
-  );
-  return takenOver.length > 0 && takenOver.every(({ id }) => id > row.id) ? 'before' : 'after';
 }

@@ -4,12 +4,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { endWithUs } from '../process/end-with-us.ts';
-import { bucketCount, databaseNames, homes, userHeader } from '../sites/layout.ts';
+import { bucketCount, dataSites, databaseNames, homes, userHeader } from '../sites/layout.ts';
 import { repositoryFile } from '../sites/start-worker.ts';
 import { bucketOf } from '../../domain/routing.ts';
 import type { TwoSiteLab } from '../two-site-lab.ts';
 import type { AcknowledgedWrite, LoadCounters, LoadOptions } from './load.ts';
-import { judge, readLines, type CommittedWrite, type Verdict } from './oracle.ts';
+import { judge, readLines, type CommittedWrite, type FirstRules, type Verdict } from './oracle.ts';
 import { readStoredWrites } from './stored-writes.ts';
 
 /** A writer in a process of its own: what it waits for does not hang on what the lab's process is doing. */
@@ -80,12 +80,20 @@ export function startWriter(lab: TwoSiteLab, load: Partial<LoadOptions> = {}): W
   };
 }
 
+/** What the agents' `initial` says, which is stamped with epoch 1. */
+const firstRules: FirstRules = {
+  buckets: bucketCount,
+  epoch: 1,
+  homeOf: (bucket) =>
+    dataSites.find((site) => bucket >= homes[site].first && bucket <= homes[site].last) ?? 'nobody',
+};
+
 async function result(lab: TwoSiteLab, logFile: string, counters: LoadCounters): Promise<WriterResult> {
   const writes = await readLines<AcknowledgedWrite>(logFile);
   const committed = (
     await Promise.all(lab.apps.map((app) => readLines<CommittedWrite>(app.commitLog)))
   ).flat();
-  const verdict = judge(writes, await readStoredWrites(lab.clusters), committed, bucketCount);
+  const verdict = judge(writes, await readStoredWrites(lab.clusters), committed, firstRules);
   return { ...verdict, ...writeGap(writes), writes, counters };
 }
 

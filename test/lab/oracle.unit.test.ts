@@ -39,7 +39,11 @@ const judgeOf = (
   rows: readonly StoredWrite[],
   commits: readonly CommittedWrite[],
 ) => {
-  const verdict = judge(told, new Map([['orders', rows]]), commits, buckets);
+  const verdict = judge(told, new Map([['orders', rows]]), commits, {
+    buckets,
+    epoch: 1,
+    homeOf: () => 'east',
+  });
   return [verdict.lostWrites, verdict.duplicateWrites, verdict.misroutedWrites];
 };
 
@@ -85,6 +89,27 @@ test.each([
     [0, 0, 1],
   ],
   [
+    'stored behind the new unit by an application that died before it could log it is misrouted',
+    [],
+    [...movedRows, row(3, 3, 'east', 1)],
+    moved,
+    [0, 0, 1],
+  ],
+  [
+    'stored, and never logged, by a unit that the bucket did not belong to at first is misrouted',
+    [],
+    [row(1, 1, 'west', 1)],
+    [],
+    [0, 0, 1],
+  ],
+  [
+    'stored, and never logged, by the second unit under one epoch is misrouted',
+    [],
+    [row(1, 1, 'west', 3), row(2, 2, 'east', 3)],
+    [],
+    [0, 0, 1],
+  ],
+  [
     'one epoch has one unit',
     [],
     [row(1, 1, 'east', 1), row(2, 2, 'west', 1)],
@@ -93,4 +118,18 @@ test.each([
   ],
 ] as const)('%s', (_, told, rows, commits, expected) => {
   expect(judgeOf(told, rows, commits)).toEqual(expected);
+});
+
+test('one epoch has one unit in all databases together, whoever logged it', () => {
+  const stored = new Map([
+    ['orders', [row(1, 1, 'west', 3)]],
+    ['payments', [row(1, 2, 'east', 3)]],
+  ]);
+  const { misroutedWrites, examples } = judge([], stored, [], { buckets, epoch: 1, homeOf: () => 'east' });
+  expect({ misroutedWrites, examples }).toEqual({
+    misroutedWrites: 1,
+    examples: [
+      `misrouted: row ${JSON.stringify(row(1, 2, 'east', 3))} of payments, bucket ${bucket}: under its epoch the bucket is west's`,
+    ],
+  });
 });

@@ -6,7 +6,7 @@ import { runCli, type CliResult } from '../../lab/cli.ts';
 import type { Supervised } from '../../lab/process/supervise.ts';
 import { startWorker } from '../../lab/sites/start-worker.ts';
 import { startTwoSiteLab, type LabOptions, type TwoSiteLab } from '../../lab/two-site-lab.ts';
-import { WritableWatch } from '../../lab/watch/writable-watch.ts';
+import { isWatched, WritableWatch } from '../../lab/watch/writable-watch.ts';
 import { startWriter, type Writer } from '../../lab/writer/start-writer.ts';
 import { keepAlive, type KeptAlive } from '../lab/keep-alive.ts';
 import { heartbeats, terminate } from './ask-temporal.ts';
@@ -69,9 +69,6 @@ export interface StartedRun {
   settled(withinMs?: number): Promise<RunRecord>;
 }
 
-/** About twenty on two processors with nobody else on them; with fewer than these a moment of two could be overlooked. */
-const LEAST_LOOKS_PER_SECOND = 5;
-
 export interface ScenarioOptions extends Partial<LabOptions> {
   /** Points at which the lab's own worker dies, once each: spares the start of another one. */
   readonly workerDiesAt?: readonly string[];
@@ -96,7 +93,6 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
   });
   const watch = new WritableWatch(lab.clusters);
   watch.start();
-  const watchedFrom = Date.now();
   const writer = startWriter(lab, { users: 30, thinkMs: 30 });
   await writer.reach(200, 60_000);
   const cli = (...args: string[]) => callCli(lab, args);
@@ -155,9 +151,9 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
     judge: async () => {
       const { lostWrites, duplicateWrites, misroutedWrites, examples, acknowledgedWrites } =
         await writer.finish();
-      const { breaches, polls } = await watch.stop();
-      const looksPerSecond = (polls * 1_000) / (Date.now() - watchedFrom);
-      const hasEvidence = acknowledgedWrites > 200 && looksPerSecond > LEAST_LOOKS_PER_SECOND;
+      const watched = await watch.stop();
+      const hasEvidence = acknowledgedWrites > 200 && isWatched(watched);
+      const { breaches } = watched;
       return { lostWrites, duplicateWrites, misroutedWrites, examples, twoWritable: breaches, hasEvidence };
     },
     close: async () => {
