@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { prepareClusters } from './demo/clusters.ts';
 import { loseSiteAndFailOver } from './demo/site-loss.ts';
-import { brokenPromises, summarize, type DemoSummary } from './demo/summary.ts';
+import { brokenPromises, goalMs, summarize, type DemoSummary } from './demo/summary.ts';
 import { repositoryFile } from './sites/start-worker.ts';
 import { tellErrors, wholeNumber } from './tell-errors.ts';
 import { startTwoSiteLab } from './two-site-lab.ts';
@@ -81,7 +81,7 @@ function print(summary: DemoSummary): void {
       'two writable primaries',
       `${summary.twoWritablePrimaries.length} times in ${summary.writablePolls} looks, ${summary.writableLooksPerSecond} a second`,
     ],
-    ['decision to first write', `${summary.decisionToFirstWriteMs} ms`],
+    ['decision to first write', `${summary.decisionToFirstWriteMs} ms${goalWords(summary)}`],
     ['write gap of the lost users', `${summary.writeGapMs} ms`],
     ['databases', promoted.join(', ')],
     [
@@ -94,6 +94,9 @@ function print(summary: DemoSummary): void {
   ];
   console.log(`\n${rows.map(([name, value]) => `  ${name.padEnd(30)}${value}`).join('\n')}\n`);
 }
+
+const goalWords = ({ isGoalReached }: DemoSummary): string =>
+  isGoalReached === undefined ? '' : ` (goal ${goalMs} ms ${isGoalReached ? 'reached' : 'not reached'})`;
 
 function clusterRow({
   objectsExpected,

@@ -1,8 +1,8 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { faultSocket, faultUsage } from './fault-commands.ts';
+import { checkFault, faultSocket, faultUsage, type FaultAnswer } from './fault-commands.ts';
 import { tellErrors } from './tell-errors.ts';
 import { repositoryFile } from './sites/start-worker.ts';
 
@@ -17,12 +17,18 @@ const { values, positionals } = parseArgs({
 
 if (values.help || positionals.length === 0) console.log(faultUsage);
 else {
+  checkFault(positionals);
   const file = join(values.folder, faultSocket);
   const socket = connect(file);
   socket.end(JSON.stringify(positionals));
-  const answer = await text(socket).catch(
-    (error: unknown) => `✗ no lab answers at ${file} (${String(error)}): start one with npm run lab\n`,
-  );
-  process.stdout.write(answer);
-  if (answer.startsWith('✗')) process.exitCode = 1;
+  const { exitCode, text: said } = await answerOf(socket).catch((cause: unknown) => {
+    throw new Error(`no lab answers at ${file} (${String(cause)}): start one with npm run lab`);
+  });
+  if (exitCode === 0) console.log(said);
+  else console.error(exitCode === 2 ? `${said}\n${faultUsage}` : `✗ ${said}`);
+  process.exitCode = exitCode;
+}
+
+async function answerOf(socket: Socket): Promise<FaultAnswer> {
+  return JSON.parse(await text(socket)) as FaultAnswer;
 }

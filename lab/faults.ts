@@ -2,6 +2,7 @@ import type { PathCut } from './process/paths.ts';
 import { outside } from './process/paths.ts';
 import type { Supervised } from './process/supervise.ts';
 import { dataSites, edge, type DataSite } from './sites/layout.ts';
+import { WrongArguments } from './tell-errors.ts';
 import type { TwoSiteLab } from './two-site-lab.ts';
 
 /** One small function a fault. Each acts on real processes of the lab and says what it did. */
@@ -61,7 +62,7 @@ export const partition = (lab: TwoSiteLab, one: string, other: string, mode: Pat
 /** Ends every cut and delay; after `silence` what was held back is delivered. */
 export const heal = (lab: TwoSiteLab): void => lab.paths.clear();
 
-/** @throws Error when there is no such path: the worker, for one, is a part to which nobody connects */
+/** @throws WrongArguments when there is no such path: the worker, for one, is a part to which nobody connects */
 function setPaths(
   lab: TwoSiteLab,
   ways: readonly (readonly [from: string, to: string])[],
@@ -73,7 +74,7 @@ function setPaths(
       .map((target) => ({ target, sources: partNames(lab, from).filter((source) => source !== target) })),
   );
   if (paths.length === 0)
-    throw new Error(
+    throw new WrongArguments(
       `no path: ${ways.map(([from, to]) => `nobody connects from ${from} to ${to}`).join(', ')}`,
     );
   for (const { target, sources } of paths) lab.paths.set(sources, target, path);

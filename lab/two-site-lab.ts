@@ -21,7 +21,7 @@ import {
   type ProductEnvironment,
 } from './sites/start-worker.ts';
 import { secretReference, writeInventory } from './sites/write-inventory.ts';
-import { refuseStrangeFolder, removeEarlierLab, stateFolderOf } from './work-folder.ts';
+import { refuseLongFolder, refuseStrangeFolder, removeEarlierLab, stateFolderOf } from './work-folder.ts';
 
 export interface LabOptions {
   /** Work folder: data, logs, inventory. Kept after the end; what an earlier run left running is ended first. */
@@ -63,9 +63,10 @@ export interface TwoSiteLab {
   close(): Promise<void>;
 }
 
-/** @throws Error when another lab runs in the folder, or when it holds what is no lab's; nothing is touched then */
+/** @throws Error when another lab runs in the folder, when it holds what is no lab's, or its path is too long; nothing is touched then */
 export async function startTwoSiteLab(options: LabOptions): Promise<TwoSiteLab> {
   const { folder, say } = options;
+  refuseLongFolder(folder);
   refuseStrangeFolder(folder);
   checkPrerequisites({
     nacos: options.nacos ?? true,

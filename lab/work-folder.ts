@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { databaseNames, gatewayNames, nodesOf } from './sites/layout.ts';
+import { WrongArguments } from './tell-errors.ts';
 
 /** In the lab's folder: processes, logs and the lock, which the supervisor makes before anything else. */
 export const stateFolderOf = (folder: string): string => join(folder, 'state');
@@ -24,6 +25,19 @@ const made: readonly string[] = [
 const madePattern = /^writer-\d+\.jsonl(\.config\.json)?$|^temporal\.db/;
 
 const isMade = (name: string): boolean => made.includes(name) || madePattern.test(name);
+
+/** HAProxy's limit for a unix socket's path, bytes: the system's 107, less what it appends while it binds. */
+const longestSocket = 97;
+const longestFolder = longestSocket - Math.max(...gatewayNames.map((name) => `/${name}/master.sock`.length));
+
+/** @throws WrongArguments when the sockets in it could not be bound */
+export function refuseLongFolder(folder: string): void {
+  const length = Buffer.byteLength(folder);
+  if (length <= longestFolder) return;
+  throw new WrongArguments(
+    `${folder}: expected a folder with a path of at most ${longestFolder} bytes (unix sockets of the gateways are in it), saw ${length}; give a shorter one with --folder; nothing was started`,
+  );
+}
 
 /** @throws Error when the folder holds something and is no lab's: it would be written over */
 export function refuseStrangeFolder(folder: string): void {

@@ -1,7 +1,7 @@
 /**
- * The places inside promoteDatabase where a test may end the process: before and after every statement that changes a
- * server, and every wait. A statement that goes to several servers at once has one pair of points, and so has a method of
- * a driver that needs several statements for one change. Production passes them without a pause. The names are stable.
+ * The places inside promoteDatabase where a test may end the process: before and after every change of a
+ * server, and every wait. A change that goes to several servers at once has one pair of points, and so has a method of a
+ * driver that needs several statements for one change: nobody is killed between those. Production passes them without a pause. The names are stable.
  */
 const around = (names: readonly string[]): readonly string[] =>
   names.flatMap((name) => [`before-${name}`, `after-${name}`]);

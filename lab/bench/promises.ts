@@ -32,7 +32,7 @@ export const brokenByPush = (
   results.flatMap(({ target, consumers, rounds, missing }) =>
     told(
       missing > 0,
-      `${target}: expected the document at every consumer within 3 s, seen ${missing} of ${consumers * rounds} without it`,
+      `${target}: expected the document at every consumer within 3 s, and its acknowledgement; seen ${missing} of ${consumers * (rounds + 1)} without`,
     ),
   );
 

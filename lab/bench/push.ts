@@ -1,19 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { StepOutcome } from '../../domain/step.ts';
+import { figures, timesOf, type Figures, type RoundTimes } from './push-figures.ts';
 import { openBench } from './open-bench.ts';
 import { brokenByPush, endWith } from './promises.ts';
 import { WrongArguments, wholeNumber } from '../tell-errors.ts';
-import { startCenter, startPrimaries, startRig, type Rig, type RigOptions, type Round } from './push-rig.ts';
-
-/** Times in ms from the moment in which the step began to publish; one clock, all on one host. */
-interface Figures {
-  readonly p50: number;
-  readonly p99: number;
-  readonly p9999: number;
-  readonly max: number;
-}
+import { startCenter, startPrimaries, startRig, type Rig, type RigOptions } from './push-rig.ts';
 
 export interface TargetResult {
   readonly target: string;
@@ -30,12 +22,17 @@ export interface TargetResult {
   readonly publish: Figures;
   /** The new primary was proven and the pool swapped, at the consumer. */
   readonly applied: Figures;
-  /** The same in the first round, which is not counted: every consumer opens its very first connection. */
+  /** The same in the first round, which is what a real failover is: nothing is compiled, every connection is the first. */
   readonly firstRound: Figures;
   /** The step knew of it; in stretches of 5 ms. */
   readonly acknowledged: Figures;
-  /** Consumers without the document 3 s after the publish, over all rounds. */
+  /**
+   * Consumers without the document 3 s after the publish, or that never acknowledged, over the first round and all that
+   * count; in the percentiles they stand with 3 s.
+   */
   readonly missing: number;
+  /** Told, and no reason to fail: times on a busy machine are no promises. */
+  readonly isGoalReached: boolean;
   /** Consumers that the document reached first by the collectors' direct channel. */
   readonly directly: number;
 }
@@ -50,7 +47,7 @@ const targets = {
   'etcd-center-only': { kind: 'etcd', useCollectors: false, keepWarm: true },
   'etcd-cold': { kind: 'etcd', useCollectors: true, keepWarm: false },
 } as const;
-const goal = { appliedP9999Ms: 200, acknowledgedAfterMs: 500, missing: 0 };
+const goal = { appliedP9999Ms: 200, acknowledgedAfterMs: 500 };
 
 /** Real followers in several processes, real servers that they prove; the publisher is the product's own step. */
 export async function run(args: string[]): Promise<void> {
@@ -75,11 +72,7 @@ export async function run(args: string[]): Promise<void> {
     count('processes'),
     count('warmup'),
   ];
-  const names = Object.keys(targets) as Target[];
-  const wanted = names.filter((target) => values.targets.split(',').includes(target));
-  if (wanted.length === 0) {
-    throw new WrongArguments(`--targets: expected some of ${names.join(',')}, saw ${values.targets}`);
-  }
+  const wanted = targetsIn(values.targets);
   const [load = 0] = loadavg();
   const bench = await openBench(console.log);
   const options: RigOptions = {
@@ -108,36 +101,40 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
+/** @throws WrongArguments when one of them is none */
+function targetsIn(words: string): readonly Target[] {
+  const names = Object.keys(targets) as Target[];
+  const asked = words.split(',').filter((word) => word !== '');
+  const wrong = asked.filter((word) => !Object.hasOwn(targets, word));
+  if (asked.length === 0 || wrong.length > 0)
+    throw new WrongArguments(
+      `--targets: expected some of ${names.join(',')}, saw "${wrong.join(',') || words}"`,
+    );
+  return names.filter((target) => asked.includes(target));
+}
+
 async function measure(
   target: Target,
   rig: Rig,
   { consumers, processes, ownConnections }: RigOptions,
   { rounds, warmUp }: { readonly rounds: number; readonly warmUp: number },
 ): Promise<TargetResult> {
-  const first = await rig.round();
-  if (first.outcome.status !== 'done') throw new Error(`${target}: ${first.outcome.summary}`);
-  for (let round = 1; round < warmUp; round += 1) {
-    const { outcome } = await rig.round();
-    if (outcome.status !== 'done') throw new Error(`${target}: ${outcome.summary}`);
-  }
-  const publish: number[] = [];
-  const applied: number[] = [];
-  const acknowledged: number[] = [];
-  let [missing, directly] = [0, 0];
+  const first = timesOf(await rig.round(), consumers);
+  for (let round = 1; round < warmUp; round += 1) timesOf(await rig.round(), consumers);
+  const counted: RoundTimes[] = [];
+  let directly = 0;
   for (let round = 1; round <= rounds; round += 1) {
     const { outcome, events } = await rig.round();
-    const { distribution } = acknowledgementsOf(outcome);
-    const times = appliedAfter({ outcome, events });
-    const inTime = times.filter((ms) => ms <= 3_000);
-    publish.push(outcome.durationsMs['publish'] ?? Number.NaN);
-    applied.push(...inTime);
-    acknowledged.push(...distribution.flatMap(([ms, count]) => Array.from({ length: count }, () => ms)));
-    missing += consumers - inTime.length;
+    const times = timesOf({ outcome, events }, consumers);
+    counted.push(times);
     directly += events.filter(({ via }) => via === 'collector').length;
     console.log(
-      `${target} ${round}/${rounds}: published after ${outcome.durationsMs['publish'] ?? 0} ms, handed after ${outcome.durationsMs['handed'] ?? '-'} ms, applied ${text(figures(inTime))}; ${outcome.summary}`,
+      `${target} ${round}/${rounds}: published after ${times.publish} ms, handed after ${outcome.durationsMs['handed'] ?? '-'} ms, applied ${text(figures(times.applied))}; ${outcome.summary}`,
     );
   }
+  const applied = figures(counted.flatMap((one) => one.applied));
+  const acknowledged = figures(counted.flatMap((one) => one.acknowledged));
+  const missing = [first, ...counted].reduce((sum, one) => sum + one.missing, 0);
   return {
     target,
     consumers,
@@ -146,54 +143,44 @@ async function measure(
     rounds,
     warmUpRounds: warmUp,
     ways: targets[target].useCollectors ? 'center and collectors' : 'center alone',
-    publish: figures(publish),
+    publish: figures(counted.map(({ publish }) => publish)),
     missing,
+    isGoalReached:
+      applied.p9999 <= goal.appliedP9999Ms &&
+      acknowledged.max <= goal.appliedP9999Ms + goal.acknowledgedAfterMs &&
+      missing === 0,
     directly,
-    firstRound: figures(appliedAfter(first)),
-    applied: figures(applied),
-    acknowledged: figures(acknowledged),
+    firstRound: figures(first.applied),
+    applied,
+    acknowledged,
   };
-}
-
-/** ms from the publish to each swap. */
-function appliedAfter({ outcome, events }: Round): readonly number[] {
-  const { publishedAt } = acknowledgementsOf(outcome);
-  return events.map(({ appliedAt }) => appliedAt - publishedAt);
-}
-
-function acknowledgementsOf(outcome: StepOutcome) {
-  const fact = outcome.evidence.find(({ what }) => what === 'acknowledgements');
-  if (fact === undefined) throw new Error(`the step tells nothing of acknowledgements: ${outcome.summary}`);
-  return fact.value as unknown as {
-    readonly publishedAt: number;
-    readonly distribution: readonly (readonly [number, number])[];
-  };
-}
-
-function figures(values: readonly number[]): Figures {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
-  return { p50: at(0.5), p99: at(0.99), p9999: at(0.9999), max: at(1) };
 }
 
 const text = ({ p50, p99, p9999, max }: Figures) => `p50 ${p50}, p99 ${p99}, p99.99 ${p9999}, max ${max} ms`;
 
 function report(results: readonly TargetResult[], load: number, file: string | undefined): void {
   for (const result of results) {
-    const { target, consumers, rounds, ways, publish, applied, acknowledged, firstRound, missing, directly } =
-      result;
+    const {
+      target,
+      consumers,
+      rounds,
+      ways,
+      publish,
+      applied,
+      acknowledged,
+      firstRound,
+      missing,
+      directly,
+      isGoalReached,
+    } = result;
     console.log(`\n${target}: ${consumers} consumers, ${rounds} rounds, by ${ways}`);
     console.log(`  taken by the center      ${text(publish)}`);
     console.log(`  publish to applied       ${text(applied)}`);
     console.log(`    in the first round     ${text(firstRound)}`);
     console.log(`  publish to acknowledged  ${text(acknowledged)}`);
-    console.log(`  missing after 3 s        ${missing}; reached by the direct channel first: ${directly}`);
-    const isReached =
-      applied.p9999 <= goal.appliedP9999Ms &&
-      acknowledged.max <= goal.appliedP9999Ms + goal.acknowledgedAfterMs &&
-      missing <= goal.missing;
+    console.log(`  missing                  ${missing}; reached by the direct channel first: ${directly}`);
     console.log(
-      `  goal ${isReached ? 'reached' : 'not reached'} (applied p99.99 200 ms, acknowledged 500 ms later, none missing)`,
+      `  goal ${isGoalReached ? 'reached' : 'not reached'} (applied p99.99 200 ms, acknowledged 500 ms later, none missing)`,
     );
   }
   for (const kind of ['nacos', 'etcd'] as const) {

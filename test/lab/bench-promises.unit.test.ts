@@ -20,7 +20,7 @@ test.each([
   ],
   [
     brokenByPush([push, { ...push, target: 'nacos', missing: 7 }]),
-    'nacos: expected the document at every consumer within 3 s, seen 7 of 3000 without it',
+    'nacos: expected the document at every consumer within 3 s, and its acknowledgement; seen 7 of 4000 without',
   ],
   [brokenByFlip({ ...flip, misrouted: 1 }), 'expected 0 misrouted writes, seen 1'],
   [brokenByFlip({ ...flip, connectionErrors: 3 }), 'expected 0 connection errors, seen 3'],

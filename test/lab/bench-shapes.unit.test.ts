@@ -20,12 +20,15 @@ test('what the demo and the benchmarks write has the members that others read', 
     readonly floor: { readonly freezeToOpenMs: MedianAndMost; readonly clientGapMs: MedianAndMost };
     readonly siteshift: { readonly freezeToOpenMs: MedianAndMost; readonly clientGapMs: MedianAndMost };
     readonly ratio: number;
+    readonly isGoalReached: boolean;
   }>();
   expectTypeOf<TargetResult>().toExtend<{
     readonly target: string;
     readonly applied: Tail;
     readonly acknowledged: Tail;
+    readonly firstRound: Tail;
     readonly missing: number;
+    readonly isGoalReached: boolean;
   }>();
   expectTypeOf<FlipResult>().toExtend<{
     readonly misrouted: number;
@@ -42,6 +45,7 @@ test('what the demo and the benchmarks write has the members that others read', 
     readonly misroutedWrites: number;
     readonly writeGapMs: number;
     readonly decisionToFirstWriteMs: number;
+    readonly isGoalReached?: boolean;
     readonly databases: readonly {
       readonly name: string;
       readonly engine: string;

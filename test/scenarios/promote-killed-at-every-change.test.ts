@@ -69,7 +69,7 @@ const harmIn = (
   ...(acknowledged >= 20 * points.length ? [] : [`only ${acknowledged} acknowledged writes`]),
 ];
 
-/** One point for each state between two statements: after one, and before the next one, are the same state. */
+/** One point for each state between two changes: after one, and before the next one, are the same state. */
 const between = (points: readonly string[]): readonly string[] =>
   points.filter((point, index) => index === 0 || point.startsWith('after-'));
 
@@ -110,7 +110,7 @@ const otherWays = (engine: Engine): readonly Chapter[] => [
 
 // Both engines at once, and two clusters of each: most of the time goes into waiting for processes and disks.
 describe.concurrent(
-  'promoteDatabase, killed before and after every statement, goes on when it is run again',
+  'promoteDatabase, killed before and after every change of a server, goes on when it is run again',
   () => {
     for (const engine of ['mariadb', 'mysql'] as const satisfies readonly Engine[]) {
       it(`in a planned move, after the loss of the primary, and with nobody to acknowledge, on ${engine}`, async () => {
