@@ -9,7 +9,7 @@ import { directPaths, openPaths, type Paths } from './process/paths.ts';
 import { reservePorts, type PortBlock } from './process/ports.ts';
 import { openSupervisor, type Supervised, type Supervisor } from './process/supervise.ts';
 import { databaseNames, searchAttributes, type DataSite } from './sites/layout.ts';
-import { seedDatasource } from './sites/seed-datasources.ts';
+import { publishFirst } from './sites/publish-first.ts';
 import { planApps, startApps, startCollectors, type LabApp, type LabCollector } from './sites/start-apps.ts';
 import { startCenters } from './sites/start-centers.ts';
 import { startCluster, type LabCluster } from './sites/start-databases.ts';
@@ -20,7 +20,7 @@ import {
   startWorker,
   type ProductEnvironment,
 } from './sites/start-worker.ts';
-import { secretReference, writeInventory } from './sites/write-inventory.ts';
+import { writeInventory } from './sites/write-inventory.ts';
 import { refuseLongFolder, refuseStrangeFolder, removeEarlierLab, stateFolderOf } from './work-folder.ts';
 
 export interface LabOptions {
@@ -149,11 +149,6 @@ async function assemble(ground: Ground): Promise<Omit<TwoSiteLab, 'close'>> {
       gateways.map(({ name, agentUrl, endpoint }) => [name, { agent: agentUrl, endpoint }]),
     ),
   });
-  await Promise.all(
-    clusters.map((cluster) =>
-      seedDatasource(cluster, secretReference(folder, cluster.name), centers.placeOf(cluster.name)),
-    ),
-  );
   const environment: ProductEnvironment = {
     SITESHIFT_TEMPORAL_ADDRESS: `127.0.0.1:${await paths.front('temporal', temporal.ports['frontend'] ?? 0)}`,
     SITESHIFT_INVENTORY: inventory,
@@ -173,6 +168,7 @@ async function assemble(ground: Ground): Promise<Omit<TwoSiteLab, 'close'>> {
       })),
     }),
     startWorker(supervisor, 'worker', { ...environment, ...ground.workerEnvironment }),
+    publishFirst(inventory, primariesOf(clusters), databaseNames), // whoever is there already is told
   ]);
   say(`${apps.length} applications, ${gateways.length} gateways and the worker are up`);
   return {
@@ -196,6 +192,10 @@ async function assemble(ground: Ground): Promise<Omit<TwoSiteLab, 'close'>> {
     ],
   };
 }
+
+/** The first node of a cluster is the one that was opened. */
+const primariesOf = (clusters: readonly LabCluster[]): ReadonlyMap<string, string> =>
+  new Map(clusters.map(({ name, nodes }) => [name, [...nodes.keys()][0] ?? '']));
 
 async function startKubernetes(ground: Ground): Promise<SiteClusters | undefined> {
   const { folder, supervisor, ports, say, kubernetes = false } = ground;

@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
 import type { Operation } from '../../domain/operation.ts';
 import type { ConfigCenter } from '../../domain/schema/inventory.ts';
 import type { PushDatasourceParameters } from '../../domain/step-parameters.ts';
 import type { StepInput, StepOutcome } from '../../domain/step.ts';
 import type { Accounts, DatabaseServer } from '../engines/database-server.ts';
-import { repositoryFile } from '../sites/start-worker.ts';
-import { endWithUs } from '../process/end-with-us.ts';
+import { runProductStep } from '../sites/run-step.ts';
 
 export const accounts: Accounts = {
   admin: { user: 'siteshift', password: 'bench-admin' },
@@ -72,13 +69,7 @@ export async function runPush(parameters: PushDatasourceParameters, epoch: numbe
     style: 'graceful',
     parameters,
   };
-  const child = spawn(process.execPath, [repositoryFile('worker/run-step.ts'), 'pushDatasource'], {
-    env: { ...process.env, ...environment },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  endWithUs(child);
-  child.stdin.end(JSON.stringify(input));
-  const [printed, complaints] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  if (printed === '') throw new Error(`pushDatasource gave no outcome: ${complaints.slice(0, 500)}`);
-  return JSON.parse(printed) as StepOutcome;
+  const [outcome] = await runProductStep('pushDatasource', [input], environment);
+  if (outcome === undefined) throw new Error('pushDatasource gave no outcome');
+  return outcome;
 }

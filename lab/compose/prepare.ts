@@ -3,11 +3,13 @@ import { loadInventory } from '../../domain/schema/load.ts';
 import type { Datasource, Inventory } from '../../domain/schema/inventory.ts';
 import { asAccount, runStatements, type Account } from '../engines/database-server.ts';
 import { attachReplica, openPrimary } from '../engines/topology.ts';
-import { seedDatasource, type Place } from '../sites/seed-datasources.ts';
+import { publishFirst } from '../sites/publish-first.ts';
 import { writesTable } from '../unit-app/write-handler.ts';
 import { planCluster } from './cluster-state.ts';
 import { composedCluster, stateOf, type ComposedCluster } from './composed-cluster.ts';
-import { isPublished } from './published.ts';
+import { isPublished, type Place } from './published.ts';
+
+const inventoryFile = process.env['SITESHIFT_INVENTORY'] ?? 'siteshift.yaml';
 
 /**
  * The one-shot service of docker-compose.yml, `node lab/compose/prepare.ts`: brings fresh clusters up, opens them again
@@ -15,21 +17,21 @@ import { isPublished } from './published.ts';
  */
 async function main(): Promise<void> {
   const inventory = readInventory();
+  const primaries = new Map<string, string>();
+  const unpublished: string[] = [];
   for (const [name, datasource] of Object.entries(inventory.datasources)) {
     const cluster = clusterOf(name, datasource, inventory);
-    const primary = await bringUp(cluster);
-    if (primary !== undefined) await createTable(cluster, primary, datasource.schema);
-    for (const place of placesOf(datasource, inventory)) {
-      if (await isPublished(place)) continue;
-      await seedDatasource(cluster, datasource.password, place);
-      console.log(`${name}: published`);
-    }
+    primaries.set(datasource.database, await bringUp(cluster, datasource.schema));
+    const places = placesOf(datasource, inventory);
+    const published = await Promise.all(places.map((place) => isPublished(place)));
+    if (!published.every(Boolean)) unpublished.push(name);
   }
+  await publishFirst(inventoryFile, primaries, unpublished);
+  for (const name of unpublished) console.log(`${name}: published`);
 }
 
 function readInventory(): Inventory {
-  const file = process.env['SITESHIFT_INVENTORY'] ?? 'siteshift.yaml';
-  const loaded = loadInventory(readFileSync(file), file);
+  const loaded = loadInventory(readFileSync(inventoryFile), inventoryFile);
   if (loaded.ok) return loaded.value;
   throw new Error(loaded.problems.map((problem) => JSON.stringify(problem)).join('\n'));
 }
@@ -52,13 +54,14 @@ function resolved({ user, password }: Account): Account {
   return { user, password: value };
 }
 
-/** @returns the primary that it opened; undefined where one is open already. */
-async function bringUp(cluster: ComposedCluster): Promise<string | undefined> {
+/** @returns the primary: the one that it opened, with the application's table, or that was open already */
+async function bringUp(cluster: ComposedCluster, schema: string): Promise<string> {
   const { name, accounts, nodes } = cluster;
-  const plan = planCluster(await Promise.all([...nodes.values()].map((node) => stateOf(node, accounts))));
+  const states = await Promise.all([...nodes.values()].map((node) => stateOf(node, accounts)));
+  const plan = planCluster(states);
   if (plan.kind === 'leave') {
     console.log(`${name}: ${plan.because}; left as it is`);
-    return undefined;
+    return states.find(({ isOpen }) => isOpen)?.name ?? '';
   }
   if (plan.kind === 'refuse')
     throw new Error(
@@ -69,6 +72,7 @@ async function bringUp(cluster: ComposedCluster): Promise<string | undefined> {
   await Promise.all(replicas.map((replica) => attachReplica({ replica, source: primary, accounts })));
   await openPrimary({ primary, accounts, ackers: cluster.durability === 'semisync' ? replicas.length : 0 });
   console.log(`${name}: ${plan.primary} is open, replicated by ${plan.attach.join(' and ')}`);
+  await createTable(cluster, plan.primary, schema);
   return plan.primary;
 }
 

@@ -1,4 +1,7 @@
-import type { Place } from '../sites/seed-datasources.ts';
+/** Where a datasource of the inventory is published. */
+export type Place =
+  | { readonly nacosUrl: string; readonly group: string; readonly key: string }
+  | { readonly etcdUrl: string; readonly key: string };
 
 /** Whether something stands there already; it is then newer than what a preparation would write. */
 export const isPublished = (place: Place): Promise<boolean> =>

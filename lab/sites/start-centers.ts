@@ -6,7 +6,6 @@ import { directPaths, type Paths } from '../process/paths.ts';
 import type { PortBlock } from '../process/ports.ts';
 import type { Supervisor } from '../process/supervise.ts';
 import { etcdKey, nacosKey } from './layout.ts';
-import type { Place } from './seed-datasources.ts';
 import type { FollowedDatasource } from './start-apps.ts';
 
 export interface CenterOptions {
@@ -22,7 +21,6 @@ export interface CenterOptions {
 export interface Centers {
   readonly etcdUrl: string;
   readonly nacosUrl?: string;
-  placeOf(database: string): Place;
   followed(database: string): Omit<FollowedDatasource, 'datasource'>;
 }
 
@@ -50,10 +48,6 @@ export async function startCenters(options: CenterOptions): Promise<Centers> {
   return {
     etcdUrl,
     ...(nacosUrl === undefined ? {} : { nacosUrl }),
-    placeOf: (database) => {
-      const url = inNacos(database);
-      return url === undefined ? { etcdUrl, key: etcdKey(database) } : { nacosUrl: url, ...nacosKey };
-    },
     followed: (database) => {
       const url = inNacos(database);
       return url === undefined

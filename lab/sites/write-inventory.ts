@@ -28,10 +28,6 @@ export interface Addresses {
   readonly kubernetes?: Json;
 }
 
-/** Reference to the password of a database's application account, as consumers resolve it. */
-export const secretReference = (folder: string, database: string): string =>
-  `file:${join(folder, 'secrets', `${database}-app`)}`;
-
 /** How many consumers a datasource of the lab has, over both sites. */
 export const consumersPerDatasource = dataSites.flatMap(appsOf).length;
 
