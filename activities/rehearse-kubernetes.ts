@@ -18,6 +18,7 @@ import { applyManifests } from './apply-manifests.ts';
 import { runStep, StepRefused, type StepKind } from './define-step.ts';
 import { findBackup, type ReadableBackup } from './kubernetes/backup-content.ts';
 import { inspectBackup } from './kubernetes/backup-inspection.ts';
+import { inspectExisting } from './kubernetes/inspect-existing.ts';
 import { inspectGaps } from './kubernetes/inspect-gaps.ts';
 import { backupReadiness } from './kubernetes/backup-readiness.ts';
 import { clientOf } from './kubernetes/client.ts';
@@ -122,6 +123,7 @@ async function backupContent(
   );
   return [
     ...(await inspectBackup(client, chosen)),
+    ...(await inspectExisting(client, chosen, { cluster: standby.cluster, signal: tools.signal })),
     ...(manifests === undefined
       ? []
       : await inspectGaps(await clientOf(primary.name, primary.cluster, tools), chosen, {

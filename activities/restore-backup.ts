@@ -1,4 +1,5 @@
 import { decideRestore, type BackupObserved } from '../domain/kubernetes/decide-restore.ts';
+import { describeRestored, leftDiffering, leftLacking } from '../domain/kubernetes/describe-restored.ts';
 import type { RestoreBackupParameters } from '../domain/kubernetes/parameters.ts';
 import { isPlain, itemKey } from '../domain/kubernetes/restore-plan.ts';
 import type { StepInput } from '../domain/step.ts';
@@ -6,6 +7,7 @@ import { StepRefused, type Applied, type Attempt, type StepKind, type Verified }
 import type { BackupObject } from './kubernetes/backup-archive.ts';
 import { definitionsOf, findBackup, isDefinition, type BackupSearch } from './kubernetes/backup-content.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
+import { compareExisting } from './kubernetes/compare-existing.ts';
 import { claimStamp, readStamp } from './kubernetes/epoch-stamp.ts';
 import { installDefinitions } from './kubernetes/install-definitions.ts';
 import { leftAfterRestore } from './kubernetes/left-after-restore.ts';
@@ -21,6 +23,7 @@ import {
 } from './kubernetes/restore-by-velero.ts';
 import { restoreDirectly, type DirectRestore } from './kubernetes/restore-directly.ts';
 import { openBucket } from './kubernetes/s3.ts';
+import { updateExisting, type Updated } from './kubernetes/update-existing.ts';
 import { veleroOf } from './kubernetes/velero.ts';
 import type { StepTools } from './tools.ts';
 
@@ -57,7 +60,9 @@ async function observe(input: Attempted, tools: StepTools): Promise<BackupObserv
     readStamp(client, input.operation.domain),
   ]);
   const needed = [...definitionsOf(chosen), ...(chosen?.wanted ?? [])];
-  const { missing: lacking, unknown } = await findMissing(client, needed, tools.signal);
+  const seen = await compareExisting(client, needed, { backup: chosen, cluster, signal: tools.signal });
+  const { missing: lacking, unknown, differing } = seen;
+  const existing = parameters.existing ?? 'keep';
   const missing = lacking.filter((item) => !isDefinition(item));
   const definitions = lacking.filter(isDefinition).map(({ name }) => name);
   const bucket = await openBucket(parameters.location, tools);
@@ -85,6 +90,10 @@ async function observe(input: Attempted, tools: StepTools): Promise<BackupObserv
       : missing.length,
     firstMissing: missing.slice(0, SHOWN).map(itemKey),
     missingByResource: countBy(missing),
+    existing,
+    differing: differing.length,
+    firstDiffering: differing.slice(0, SHOWN).map(itemKey),
+    toUpdate: existing === 'update' ? (await oursOf(client, differing)).size : 0,
     missingDefinitions: definitions.length,
     firstDefinitions: definitions.slice(0, SHOWN),
     unknownResources: unknown.filter((resource) => !definitions.includes(resource)), // a definition is named so
@@ -117,14 +126,17 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
   const restore = (items: readonly BackupObject[]) =>
     restoreByVelero(client, items, { input, backup: chosen.facts.name, deadline, tools });
 
-  const { missing } = await findMissing(client, chosen.wanted, tools.signal);
+  const look = { backup: chosen, cluster, signal: tools.signal };
+  const { missing, differing } = await compareExisting(client, chosen.wanted, look);
+  const outdated = parameters.existing === 'update' ? await oursOf(client, differing) : [];
   const plain = parameters.direct ? await oursOf(client, missing) : new Set<BackupObject>();
   const others = missing.filter((item) => !plain.has(item));
   // Both at once: neither needs what the other brings, and Velero takes seconds for the least it can do.
-  const [direct, first] = await settleBoth(
-    timed('direct', restoreDirectly(client, [...plain], { operation, tools })),
-    timed('restore', restore(others)),
-  );
+  const byOurselves = async () => ({
+    ...(await restoreDirectly(client, [...plain], { operation, tools })),
+    brought: await updateExisting(client, [...outdated], { operation, all: chosen.objects, tools }),
+  });
+  const [direct, first] = await settleBoth(timed('direct', byOurselves()), timed('restore', restore(others)));
   const { missing: refused } = await findMissing(client, [...plain], tools.signal);
   const second: RestoredByVelero =
     first.gaveUp === undefined ? await timed('rest', restore(refused)) : { runs: [] };
@@ -144,29 +156,25 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
     details: [
       ...definitions.details,
       ...(parameters.direct ? describeDirect(direct) : []),
+      ...describeUpdated(direct.brought),
       ...runs.flatMap(describeRun),
     ],
     leftToDo: [
       ...[first, second].flatMap(({ gaveUp }) => gaveUp ?? []),
       ...definitions.leftToDo,
+      ...direct.brought.failures.slice(0, SHOWN),
       ...describeErrors(runs, SHOWN),
       ...(await leftAfterRestore(client, parameters, backup, tools.signal)),
     ],
   };
 }
 
-function describeLacking({ cluster, missing, firstMissing }: BackupObserved): readonly string[] {
-  if (missing === 0) return [];
-  const more = missing > firstMissing.length ? ' …' : '';
-  return [`${cluster} lacks ${missing} objects of the backup: ${firstMissing.join(', ')}${more}`];
-}
-
-/** What we bring back by ourselves: plain objects of the kinds that our identity may write. */
+/** What we write by ourselves: plain objects of the kinds that our identity may write. */
 async function oursOf(
   client: KubernetesClient,
-  missing: readonly BackupObject[],
+  items: readonly BackupObject[],
 ): Promise<ReadonlySet<BackupObject>> {
-  const plain = missing.filter((item) => isPlain(item, item.object));
+  const plain = items.filter((item) => isPlain(item, item.object));
   const writable = await writableResources(client, new Set(plain.map(({ resource }) => resource)));
   return new Set(plain.filter(({ resource }) => writable.has(resource)));
 }
@@ -187,6 +195,9 @@ function describeDirect({ applied, failures }: DirectRestore): readonly string[]
     ...(failures.length === 0 ? [] : [`${failures.length} left to Velero, first: ${left.join('; ')}`]),
   ];
 }
+
+const describeUpdated = ({ updated }: Updated): readonly string[] =>
+  updated === 0 ? [] : [`${updated} objects that differed brought up to date with the backup`];
 
 /** Definitions go first and by our own hand: Velero waits for each of them, a minute for a hundred. */
 async function installMissing(
@@ -211,18 +222,11 @@ async function installMissing(
 /** Forced goes on with what could be brought back: the rest is left to do, by name. */
 async function verify(input: Attempted, tools: StepTools): Promise<Verified<BackupObserved>> {
   const observed = await observe(input, tools);
-  const { cluster, backup, wanted, missing, missingDefinitions } = observed;
-  const isWhole = missing + missingDefinitions === 0;
-  const ok = isWhole || input.style === 'forced';
-  const what = `objects of backup ${backup?.name}`;
-  const first = [...observed.firstDefinitions, ...observed.firstMissing].slice(0, 5).join(', ');
-  const lacking = ok
-    ? `${cluster}: ${wanted - missing} of ${wanted} ${what} are there; left to do: ${first}`
-    : `${cluster}: expected all ${wanted} ${what}, seen ${wanted - missing}; missing: ${first}; see why, then retry; forced goes on without them`;
+  const ok = observed.missing + observed.missingDefinitions === 0 || input.style === 'forced';
   return {
     ok,
     observed,
-    leftToDo: ok ? describeLacking(observed) : [],
-    summary: isWhole ? `${cluster}: all ${wanted} ${what} are there` : lacking,
+    leftToDo: [...(ok ? leftLacking(observed) : []), ...leftDiffering(observed)],
+    summary: describeRestored(observed, ok),
   };
 }

@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
 import { isContentUsed, type BackupItem } from '../../domain/kubernetes/restore-plan.ts';
+import { isShiftedRoute } from '../../domain/kubernetes/virtual-service.ts';
 import { againWhenReplaced } from './s3-download.ts';
 import type { Bucket } from './s3.ts';
 import { readTar, type TarFile } from './tar.ts';
@@ -75,7 +76,12 @@ async function readObjects(files: AsyncIterable<TarFile>): Promise<readonly Back
     const item = itemOf(path);
     if (item === undefined) continue;
     const object = JSON.parse(body.toString('utf8')) as KubernetesObject;
-    objects.push({ ...item, labels: object.metadata.labels ?? {}, object: keptOf(object, item) });
+    objects.push({
+      ...item,
+      labels: object.metadata.labels ?? {},
+      ...(isShiftedRoute(object) ? { isShifted: true } : {}), // said by its managed fields, which are not kept
+      object: keptOf(object, item),
+    });
   }
   return objects;
 }

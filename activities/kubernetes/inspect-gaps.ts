@@ -29,7 +29,8 @@ export async function inspectGaps(
   const isOfServices = services === undefined ? () => false : serviceRule(services);
   const keys = new Set(stored.map(({ object }) => keyOf(object)));
   const lost = backup.objects.filter(
-    ({ resource, object }) =>
+    ({ resource, object, isShifted }) =>
+      isShifted !== true &&
       (resource === 'services.serving.knative.dev' || isOfServices(object)) &&
       isCaptured(object) &&
       !keys.has(keyOf(object)),

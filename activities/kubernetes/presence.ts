@@ -1,4 +1,5 @@
 import { itemKey, type BackupItem } from '../../domain/kubernetes/restore-plan.ts';
+import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
 import type { KubernetesClient } from './client.ts';
 import { discoveryOf, resourceName, type Resource } from './discovery.ts';
 import { inLanes } from './lanes.ts';
@@ -10,41 +11,58 @@ export interface Presence<Item> {
   readonly unknown: readonly string[];
 }
 
-/** Which objects of a backup a cluster does not have. One list of names per kind, whatever their number. */
+/** A look at the content of what is there: kinds of which nobody asks for it are listed by name. */
+export interface ContentLook<Item> {
+  /** The version in which the content is wanted; undefined: that it is there is all that counts. */
+  readonly versionOf: (item: Item) => string | undefined;
+  readonly see: (item: Item, live: KubernetesObject) => void;
+}
+
+/** Which objects of a backup a cluster does not have. One list per kind, of names as a rule, whatever their number. */
 export async function findMissing<Item extends BackupItem>(
   client: KubernetesClient,
   items: readonly Item[],
   signal?: AbortSignal,
+  content?: ContentLook<Item>,
 ): Promise<Presence<Item>> {
-  const wanted = new Set(items.map(({ resource }) => resource));
-  let served = await servedResources(client);
-  if ([...wanted].some((name) => !served.has(name))) {
-    await discoveryOf(client).refresh(); // somebody may have installed the definition since
-    served = await servedResources(client);
-  }
+  const kinds = Map.groupBy(items, ({ resource }) => resource);
+  const served = await servedResources(client, [...kinds.keys()]);
   const present = new Set<string>();
-  await inLanes(wanted, 4, async (name) => {
-    const resource = served.get(name);
+  await inLanes(kinds, 4, async ([name, members]) => {
+    const versions = served.get(name) ?? [];
+    const asked = members.filter((item) => content?.versionOf(item) !== undefined);
+    const version = asked[0] === undefined ? undefined : content?.versionOf(asked[0]);
+    // Of another version the content could not be compared, only that it is there.
+    const exact = versions.find(({ apiVersion }) => apiVersion === version);
+    const resource = exact ?? versions[0];
     if (resource === undefined) return;
-    const options = { metadataOnly: true, ...(signal === undefined ? {} : { signal }) };
-    await forEachObject(client, resource, options, ({ metadata }) => {
-      const { namespace } = metadata;
-      present.add(
-        itemKey({ resource: name, name: metadata.name, ...(namespace === undefined ? {} : { namespace }) }),
-      );
+    const byKey = new Map(exact === undefined ? [] : asked.map((item) => [itemKey(item), item]));
+    const options = { metadataOnly: byKey.size === 0, ...(signal === undefined ? {} : { signal }) };
+    await forEachObject(client, resource, options, (live) => {
+      const key = keyOfLive(name, live);
+      present.add(key);
+      const item = byKey.get(key);
+      if (item !== undefined) content?.see(item, live);
     });
   });
   return {
     missing: items.filter((item) => !present.has(itemKey(item))),
-    unknown: [...wanted].filter((name) => !served.has(name)).toSorted(),
+    unknown: [...kinds.keys()].filter((name) => !served.has(name)).toSorted(),
   };
 }
 
-async function servedResources(client: KubernetesClient): Promise<ReadonlyMap<string, Resource>> {
-  const served = new Map<string, Resource>();
-  for (const resource of await discoveryOf(client).all()) {
-    const name = resourceName(resource);
-    if (!served.has(name)) served.set(name, resource);
-  }
-  return served;
+function keyOfLive(resource: string, { metadata: { name, namespace } }: KubernetesObject): string {
+  return itemKey({ resource, name, ...(namespace === undefined ? {} : { namespace }) });
+}
+
+/** The resources of those names in all versions, the server's preferred one first. */
+async function servedResources(
+  client: KubernetesClient,
+  wanted: readonly string[],
+): Promise<ReadonlyMap<string, readonly Resource[]>> {
+  const look = async () => Map.groupBy(await discoveryOf(client).all(), resourceName);
+  const served = await look();
+  if (wanted.every((name) => served.has(name))) return served;
+  await discoveryOf(client).refresh(); // somebody may have installed the definition since
+  return look();
 }

@@ -1,5 +1,6 @@
 import { judgeStamp } from '../operation.ts';
 import type { Decision, StepInput } from '../step.ts';
+import { besidesDiffering, leftDiffering } from './describe-restored.ts';
 import type { RestoreBackupParameters } from './parameters.ts';
 import { describeSilence, SILENT_MS } from './stalled-restore.ts';
 
@@ -27,6 +28,12 @@ export type BackupObserved = {
   readonly missingForVelero: number;
   readonly firstMissing: readonly string[];
   readonly missingByResource: { readonly [resource: string]: number };
+  /** What the step does with objects that are there and differ from the backup. */
+  readonly existing: 'keep' | 'update';
+  readonly differing: number;
+  readonly firstDiffering: readonly string[];
+  /** Of the differing ones those that we bring up to date: none with `keep`, and none that is not ours to write. */
+  readonly toUpdate: number;
   /** Definitions of the backup that the cluster lacks, with or without objects of theirs; we install them first. */
   readonly missingDefinitions: number;
   readonly firstDefinitions: readonly string[];
@@ -50,15 +57,20 @@ export function decideRestore(
     return { kind: 'refuse', reasons: [`${cluster}: no backup is good enough to restore`, ...seen] };
   }
   const named = `${backup.name} (${(backup.ageMs / 3_600_000).toFixed(1)} h old)`;
-  if (missing === 0 && missingDefinitions === 0) {
-    return { kind: 'already', because: `${cluster}: all ${wanted} objects of backup ${named} are there` };
+  if (missing === 0 && missingDefinitions === 0 && observed.toUpdate === 0) {
+    const because = `${cluster}: all ${wanted} objects of backup ${named} are there${besidesDiffering(observed)}`;
+    const leftToDo = leftDiffering(observed);
+    return { kind: 'already', because, ...(leftToDo.length === 0 ? {} : { leftToDo }) };
   }
   // What we bring back by ourselves does not wait for Velero; `apply` waits for it before its turn comes, and knows how
   // to go on without it when it is forced.
   const waits = waitsForVelero({ cluster, backup: backup.name, location, isSynced: observed.isSynced });
   const isForVelero = observed.missingForVelero > 0;
   const isVelerosAlone =
-    observed.missingForVelero === missing && missingDefinitions === 0 && style === 'graceful';
+    isForVelero &&
+    observed.missingForVelero === missing &&
+    missingDefinitions + observed.toUpdate === 0 &&
+    style === 'graceful';
   const mustWait = mode === 'precheck' ? isForVelero : isVelerosAlone;
   if (waits.length > 0 && mustWait) return { kind: 'wait', for: waits };
   const verb = mode === 'precheck' ? 'would restore' : 'restore';
@@ -67,6 +79,7 @@ export function decideRestore(
     will: [
       `${cluster}: ${verb} ${missing} of ${wanted} objects from ${named}${kindsOf(observed)}`,
       ...aboutDefinitions(observed),
+      ...aboutDiffering(observed),
       ...(isForVelero && (observed.veleroSilentMs ?? Infinity) > SILENT_MS
         ? [
             `is Velero running on ${cluster}? ${describeSilence(observed.veleroSilentMs ?? undefined)}; ${observed.missingForVelero} objects wait for it`,
@@ -102,6 +115,16 @@ function aboutDefinitions(observed: BackupObserved): readonly string[] {
       : [
           `${cluster} does not serve ${unknownResources.join(', ')}, and the backup has no definition of them`,
         ]),
+  ];
+}
+
+function aboutDiffering(observed: BackupObserved): readonly string[] {
+  const { differing, toUpdate, firstDiffering } = observed;
+  if (differing === 0) return [];
+  const first = firstDiffering.slice(0, 5).join(', ') + (differing > 5 ? ' …' : '');
+  const kept = differing - toUpdate;
+  return [
+    `${differing} that are there differ from the backup: update ${toUpdate}, leave ${kept} as they are: ${first}`,
   ];
 }
 

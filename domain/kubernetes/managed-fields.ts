@@ -26,6 +26,38 @@ export function takenOver(object: KubernetesObject): readonly ManagedFieldsEntry
   return [ours, ...entries.filter((entry) => !isMain(entry))];
 }
 
+/**
+ * Fields of other managers stay when we apply without them. Where an object has more than it should, its content is
+ * signed over to us first, so that our apply takes away what it does not name. Metadata and status stay their owners':
+ * finalizers, and what controllers note there, are not ours to remove.
+ */
+export function contentTakenOver(object: KubernetesObject): readonly ManagedFieldsEntry[] {
+  const kept: ManagedFieldsEntry[] = [];
+  let fieldsV1: Fields = {};
+  for (const entry of object.metadata.managedFields ?? []) {
+    if ((entry.subresource ?? '') !== '') {
+      kept.push(entry);
+      continue;
+    }
+    if (entry.manager === fieldManager && entry.operation === 'Apply') {
+      fieldsV1 = unionOfFields(fieldsV1, entry.fieldsV1 ?? {});
+      continue;
+    }
+    const { 'f:metadata': metadata, 'f:status': status, ...content } = entry.fieldsV1 ?? {};
+    fieldsV1 = unionOfFields(fieldsV1, content);
+    const rest: Fields = {
+      ...(metadata === undefined ? {} : { 'f:metadata': metadata }),
+      ...(status === undefined ? {} : { 'f:status': status }),
+    };
+    if (Object.keys(rest).length > 0) kept.push({ ...entry, fieldsV1: rest });
+  }
+  const { apiVersion } = object;
+  return [
+    { manager: fieldManager, operation: 'Apply', apiVersion, fieldsType: 'FieldsV1', fieldsV1 },
+    ...kept,
+  ];
+}
+
 export function unionOfFields(first: Fields, second: Fields): Fields {
   const union: Record<string, Fields> = { ...first };
   for (const [path, fields] of Object.entries(second)) {

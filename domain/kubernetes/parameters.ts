@@ -42,6 +42,8 @@ export interface RestoreBackupParameters extends ClusterParameters {
   readonly writers?: readonly string[];
   /** Plain objects are applied from the backup by siteshift itself; Velero restores the rest. */
   readonly direct: boolean;
+  /** What happens to objects that differ from the backup; absent (plans of before): keep. */
+  readonly existing?: 'keep' | 'update';
   /** What the manifest store holds does not come out of the backup. */
   readonly services?: CapturedServices;
   readonly timeoutMs: number;

@@ -10,6 +10,8 @@ export interface BackupItem {
   readonly namespace?: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** A route as shiftMesh left it; absent: it is not. */
+  readonly isShifted?: boolean;
 }
 
 export const webhookConfigurations: readonly string[] = [

@@ -141,5 +141,15 @@ export function servicesOfHost(
   });
 }
 
+/**
+ * Whether a route is as a shift left it. Nothing may carry it to another cluster: there the shift would find its own
+ * work, ahead of the backends and without what was there before.
+ */
+export const isShiftedRoute = ({ kind, metadata }: KubernetesObject): boolean =>
+  kind === 'VirtualService' &&
+  (metadata.managedFields ?? []).some(
+    ({ manager, subresource = '' }) => manager === meshManager && subresource === '',
+  );
+
 const qualified = (gateway: string, namespace: string): string =>
   gateway.includes('/') || gateway === 'mesh' ? gateway : `${namespace}/${gateway}`;

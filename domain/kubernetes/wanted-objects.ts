@@ -22,6 +22,7 @@ export function wantedObjects<Item extends BackupItem & { readonly object: Kuber
   return objects.filter(
     (item) =>
       isRestored(item, veleroNamespace) &&
+      item.isShifted !== true && // shiftMesh makes it where it is wanted, and must find what was there before
       !isMadeByKnative(item.object) &&
       !isOfServices(item.object) &&
       !isException(item),

@@ -49,6 +49,12 @@ export const kubernetesStepWith = {
       .describe(
         'Plain objects are applied from the backup by siteshift itself, in parallel; Velero restores the rest.',
       ),
+    existing: z
+      .enum(['keep', 'update'])
+      .default('keep')
+      .describe(
+        'What is there and differs from the backup: kept and named, or updated by siteshift itself where it may.',
+      ),
     timeoutMs: milliseconds.default(1_800_000),
     stuckMs: milliseconds.default(300_000).describe('A restore without progress for this long is given up.'),
     attempts: z.int().min(1).max(10).default(5),

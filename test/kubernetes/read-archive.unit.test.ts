@@ -45,6 +45,22 @@ describe('readArchive', () => {
     ]);
   });
 
+  it('knows a route as shiftMesh left it by the managed fields, which it does not keep', async () => {
+    const route = (manager: string) =>
+      tarFile(
+        `resources/virtualservices.networking.istio.io/namespaces/shop/${manager}.json`,
+        JSON.stringify({ kind: 'VirtualService', metadata: { name: manager, managedFields: [{ manager }] } }),
+      );
+    const packed = gzipSync(Buffer.concat([route('kubectl'), route('siteshift-mesh'), tarEnd]));
+    const objects = await readArchive(bucketOf(packed), 'b');
+    expect(
+      objects.map(({ name: one, isShifted, object: { metadata } }) => [one, isShifted, metadata]),
+    ).toEqual([
+      ['kubectl', undefined, { name: 'kubectl' }],
+      ['siteshift-mesh', true, { name: 'siteshift-mesh' }],
+    ]);
+  });
+
   it('keeps only the metadata of what no restore brings, and definitions as they are', async () => {
     const metadata = { name: 'a' };
     const spec = { b: 1 };

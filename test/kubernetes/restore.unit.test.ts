@@ -21,6 +21,10 @@ const observed = (change: Partial<BackupObserved> = {}): BackupObserved => ({
   missingForVelero: 3,
   firstMissing: [],
   missingByResource: { configmaps: 6, roles: 3 },
+  existing: 'keep',
+  differing: 0,
+  firstDiffering: [],
+  toUpdate: 0,
   missingDefinitions: 0,
   firstDefinitions: [],
   unknownResources: [],
@@ -55,6 +59,35 @@ describe('decideRestore', () => {
       ],
     });
     expect(decide({ ...change, ...lacking, missing: 3, missingForVelero: 3 }).kind).toBe('apply');
+  });
+
+  it.each([
+    [
+      { existing: 'keep', toUpdate: 0 } as const,
+      'west: all 9 objects of backup daily-1 (1.0 h old) are there; 2 differ and are kept: secrets/a/b, configmaps/a/c',
+      '2 objects of west differ from backup daily-1 and were kept: secrets/a/b, configmaps/a/c; where the backup is right, restoreBackup with existing: update takes it over',
+    ],
+    [
+      { existing: 'update', toUpdate: 0 } as const,
+      'west: all 9 objects of backup daily-1 (1.0 h old) are there; 2 differ: secrets/a/b, configmaps/a/c',
+      '2 objects of west differ from backup daily-1, and siteshift could not or may not write them: secrets/a/b, configmaps/a/c; bring them up to date by hand',
+    ],
+  ])('is through with %o, and does not hide what differs', (policy, because, left) => {
+    const differing = { differing: 2, firstDiffering: ['secrets/a/b', 'configmaps/a/c'], ...policy };
+    const decision = decide({ missing: 0, missingForVelero: 0, ...differing });
+    expect(decision).toEqual({ kind: 'already', because, leftToDo: [left] });
+  });
+
+  it('updates what differs without Velero, and says what is kept', () => {
+    const change = { missing: 0, missingForVelero: 0, missingByResource: {}, isSynced: false };
+    const firstDiffering = ['secrets/a/b', 'roles/a/c'];
+    expect(decide({ ...change, existing: 'update', differing: 2, firstDiffering, toUpdate: 1 })).toEqual({
+      kind: 'apply',
+      will: [
+        'west: restore 0 of 9 objects from daily-1 (1.0 h old)',
+        '2 that are there differ from the backup: update 1, leave 1 as they are: secrets/a/b, roles/a/c',
+      ],
+    });
   });
 
   it('names kinds that the cluster does not serve and that the backup does not define', () => {

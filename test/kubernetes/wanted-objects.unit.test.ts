@@ -55,6 +55,15 @@ describe('wantedObjects', () => {
     expect(wantedObjects([one], rules, new Map())).toEqual(expected ? [one] : []);
   });
 
+  it('leaves a route to shiftMesh that was as a shift left it: where it came back it would hide what was there', () => {
+    const route = item({
+      resource: 'virtualservices.networking.istio.io',
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+    });
+    expect(wantedObjects([{ ...route, isShifted: true }, route], rules, new Map())).toEqual([route]);
+  });
+
   it('has Secrets come out of the backup although captures look at them: none takes one in clear text', () => {
     const services = servicesWith({ kinds: [{ apiVersion: 'v1', kind: 'Secret' }] });
     const one = secret({ tier: 'service' });

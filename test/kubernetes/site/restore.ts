@@ -156,6 +156,7 @@ export function restoring(): void {
     it('has nothing to do when it runs again', async () => {
       expect(await runStep(restoreBackup, stepInput(restoreParameters()), stepTools())).toMatchObject({
         status: 'already',
+        after: { differing: 0 },
       });
     });
   });
