@@ -79,7 +79,8 @@ const restoreBackup: Expander<'restoreBackup'> = ({ to, from, location: wanted, 
       ...(services === undefined ? {} : { services }),
       ...limits,
     };
-    const title = `Restore what ${clusterName} lacks of the newest good backup in ${location[0]}`;
+    const missing = `Restore what ${clusterName} lacks of the newest good backup in ${location[0]}`;
+    const title = limits.existing === 'update' ? `${missing}, update what differs` : missing;
     return expanded('restoreBackup', clusterName, title, parameters);
   });
 };

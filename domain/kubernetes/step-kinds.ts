@@ -11,7 +11,7 @@ export const kubernetesStepKinds: { readonly [kind in KubernetesStepKind]: StepK
     undoneBy: 'setting the number of nodes from the snapshot',
   },
   restoreBackup: {
-    help: 'restores what a cluster lacks of the newest good Velero backup',
+    help: 'restores what a cluster lacks of the newest good Velero backup; what differs is named, or updated',
     reversibility: 'forward-only',
     graceful: 'the backup must not be older than the policy allows; every object must be there in the end',
     forced:

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { rmSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
 import { runStep } from '../../../activities/define-step.ts';
 import { restoreBackup } from '../../../activities/restore-backup.ts';
 import type { BackupObserved } from '../../../domain/kubernetes/decide-restore.ts';
@@ -7,7 +8,7 @@ import type { Cluster } from '../../../lab/kubernetes/cluster.ts';
 import { takeBackup } from '../../../lab/kubernetes/backup.ts';
 import type { KubernetesObject } from '../../../lab/kubernetes/kubernetes-object.ts';
 import { dyingAt, operation, stepInput, stepTools } from '../step-tools.ts';
-import { filled, inventory, lab, meshParameters, need, restoreParameters } from './scene.ts';
+import { bucketFile, filled, inventory, lab, meshParameters, need, restoreParameters } from './scene.ts';
 
 const NAMESPACE = 'shop-cart';
 const ofPlatform = (kind: string) =>
@@ -41,6 +42,7 @@ export function comingHome(): void {
       data: { a: '1' },
     };
     let names: readonly string[] = [];
+    afterAll(() => rmSync(bucketFile('backups', 'backups', 'west-1'), { recursive: true })); // the next tests count backups
 
     it('names what differs, all of it and nothing else, and keeps it', async () => {
       const [secret, settings, role] = [ofPlatform('Secret'), ofPlatform('ConfigMap'), ofPlatform('Role')];
