@@ -11,7 +11,7 @@ import type { KubernetesObject } from '../domain/kubernetes/object.ts';
 import type { CaptureManifestsParameters } from '../domain/kubernetes/parameters.ts';
 import { gatherServices } from '../domain/kubernetes/services.ts';
 import { judgeCapture, type Capture } from '../domain/kubernetes/store-records.ts';
-import { isShiftedRoute } from '../domain/kubernetes/virtual-service.ts';
+import { isRouteOfOurs } from '../domain/kubernetes/virtual-service.ts';
 import type { Decision, StepInput } from '../domain/step.ts';
 import { StepRefused, type Applied, type Attempt, type StepKind, type Verified } from './define-step.ts';
 import { clientOf, type KubernetesClient } from './kubernetes/client.ts';
@@ -92,7 +92,7 @@ async function lookAtCluster({ parameters, overrides }: Input, tools: StepTools)
       resource,
       { labelSelector: services.selector, signal: tools.signal },
       (object) => {
-        if (!isShiftedRoute(object)) objects.push(object);
+        if (!isRouteOfOurs(object)) objects.push(object);
       },
     );
   }

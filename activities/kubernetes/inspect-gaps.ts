@@ -4,6 +4,7 @@ import { keyOf } from '../../domain/kubernetes/object.ts';
 import { itemKey } from '../../domain/kubernetes/restore-plan.ts';
 import { serviceRule } from '../../domain/kubernetes/services.ts';
 import { isCaptured } from '../../domain/kubernetes/strip.ts';
+import { hasNameOfOurs } from '../../domain/kubernetes/virtual-service.ts';
 import type { CapturedServices } from '../../domain/schema/kubernetes.ts';
 import type { ReadableBackup } from './backup-content.ts';
 import type { KubernetesClient } from './client.ts';
@@ -30,7 +31,7 @@ export async function inspectGaps(
   const keys = new Set(stored.map(({ object }) => keyOf(object)));
   const lost = backup.objects.filter(
     ({ resource, object, isShifted }) =>
-      isShifted !== true &&
+      !(isShifted === true && hasNameOfOurs(object)) &&
       (resource === 'services.serving.knative.dev' || isOfServices(object)) &&
       isCaptured(object) &&
       !keys.has(keyOf(object)),

@@ -151,5 +151,15 @@ export const isShiftedRoute = ({ kind, metadata }: KubernetesObject): boolean =>
     ({ manager, subresource = '' }) => manager === meshManager && subresource === '',
   );
 
+/**
+ * Whether shiftMesh made the route, and not only changed somebody's: those are recorded as ever, or the store would lose
+ * what is a team's.
+ */
+export const isRouteOfOurs = (route: KubernetesObject): boolean =>
+  hasNameOfOurs(route) && isShiftedRoute(route);
+
+export const hasNameOfOurs = ({ metadata }: Pick<KubernetesObject, 'metadata'>): boolean =>
+  metadata.name.startsWith(virtualServiceName(''));
+
 const qualified = (gateway: string, namespace: string): string =>
   gateway.includes('/') || gateway === 'mesh' ? gateway : `${namespace}/${gateway}`;

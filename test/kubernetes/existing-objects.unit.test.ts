@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { isCompared, isDifferent } from '../../domain/kubernetes/existing-objects.ts';
 import { contentTakenOver } from '../../domain/kubernetes/managed-fields.ts';
 import type { KubernetesObject, ManagedFieldsEntry } from '../../domain/kubernetes/object.ts';
-import { isShiftedRoute } from '../../domain/kubernetes/virtual-service.ts';
+import { isRouteOfOurs, isShiftedRoute } from '../../domain/kubernetes/virtual-service.ts';
 
 const object = (kind: string, more: object = {}, metadata: object = {}): KubernetesObject => ({
   apiVersion: kind === 'Deployment' ? 'apps/v1' : 'v1',
@@ -171,6 +171,16 @@ describe('contentTakenOver', () => {
       status,
     ]);
   });
+});
+
+it("a route is of ours when shiftMesh made it, not when it changed a team's", () => {
+  const managedFields = [{ manager: 'siteshift-mesh' }];
+  const names = ['siteshift-cart.shop.example', 'cart'];
+  expect(names.map((name) => isRouteOfOurs(object('VirtualService', {}, { name, managedFields })))).toEqual([
+    true,
+    false,
+  ]);
+  expect(isRouteOfOurs(object('VirtualService', {}, { name: names[0] }))).toBe(false);
 });
 
 describe('isShiftedRoute', () => {
