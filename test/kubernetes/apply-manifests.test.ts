@@ -3,9 +3,14 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyManifests } from '../../activities/apply-manifests.ts';
 import { runStep } from '../../activities/define-step.ts';
+import { rehearseKubernetes, type RehearsalObserved } from '../../activities/rehearse-kubernetes.ts';
 import type { ManifestsObserved } from '../../domain/kubernetes/decide-apply.ts';
 import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
-import type { KubernetesCluster } from '../../domain/schema/kubernetes.ts';
+import {
+  kubernetesSchema,
+  type BackupLocation,
+  type KubernetesCluster,
+} from '../../domain/schema/kubernetes.ts';
 import { startBareCluster, type BareCluster } from '../../lab/bench/bare-cluster.ts';
 import { configMaps, namespaces, openScene, runStepProcess, type Scene } from './apply-scene.ts';
 import { inventoryCluster, operation, stepInput, stepTools } from './step-tools.ts';
@@ -38,6 +43,37 @@ const run = (options: InputOptions = {}, more = {}, tools = stepTools()) =>
     stepInput(scene.parameters(cluster, more), { operation: operation(epoch), ...options }),
     tools,
   );
+/** What a rehearsal says of the manifests; there is no bucket of backups here, which is a finding of its own. */
+async function rehearse(onConflict: 'report' | 'takeOver') {
+  const { store, storeName } = scene.parameters(cluster);
+  const location = kubernetesSchema.parse({
+    backupLocations: {
+      none: {
+        endpoint: 'http://127.0.0.1:1',
+        bucket: 'none',
+        schedule: 'daily',
+        accessKey: 'file:/nowhere',
+        secretKey: 'file:/nowhere',
+      },
+    },
+  }).backupLocations['none'] as BackupLocation;
+  const parameters = {
+    primary: { name: 'east', cluster },
+    standby: { name: 'west', cluster },
+    locationName: 'none',
+    location,
+    storeName,
+    store,
+    nodePools: {},
+    onConflict,
+  };
+  const input = stepInput(parameters, { mode: 'precheck', operation: operation(0) });
+  const { before } = await runStep(rehearseKubernetes, input, stepTools());
+  const { problems, warnings } = before as RehearsalObserved;
+  const ofManifests = (line: string) => /^(manifests|fields) on /.test(line);
+  return { problems: problems.filter(ofManifests), warnings: warnings.filter(ofManifests) };
+}
+
 const read = (path: string) => west.api.get(path);
 const mapPath = (name: string) => `/api/v1/namespaces/${shop}/configmaps/${name}`;
 const dataOf = async (name: string) => (await read(mapPath(name)))['data'];
@@ -95,6 +131,18 @@ describe('applyManifests on a real API server', () => {
       details: expect.arrayContaining([
         `take over fields of delivery-pipeline (1 objects: ConfigMap ${shop}/map-0)`,
       ]),
+    });
+    const rehearsed = await rehearse('report');
+    expect(rehearsed.problems).toEqual([
+      expect.stringMatching(
+        /^manifests on west: ConfigMap \S+\/map-0: .*\.data\.a belongs to delivery-pipeline; /,
+      ),
+    ]);
+    expect(await rehearse('takeOver')).toEqual({
+      problems: [],
+      warnings: [
+        `fields on west: they differ from the store and would be taken over from delivery-pipeline (1 objects: ConfigMap ${shop}/map-0); afterwards its next apply must be one that takes them back`,
+      ],
     });
     expect(await dataOf('map-0')).toEqual({ a: 'theirs' });
     const reported = await run();
