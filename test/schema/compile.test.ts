@@ -220,6 +220,34 @@ steps:
     });
   });
 
+  test('a backup location for each direction fits every runbook as it is shipped', () => {
+    const shared =
+      "    backups: { endpoint: 'http://s3', bucket: velero, accessKey: env:A, secretKey: env:B, schedule: daily }\n";
+    const only = (cluster: string) =>
+      shared.replace('backups:', `of-${cluster}:`).replace('daily }', `daily, from: ${cluster} }`);
+    const inventory = swap(both, shared, only('east') + only('west'));
+    const west = { from: 'west', to: 'east' };
+    const locationOf = (plan: Plan, id: string) =>
+      (parameters(plan, id) as unknown as { locationName: string }).locationName;
+    expect(locationOf(compileBoth('graceful', inventory), 'restore/west')).toBe('of-east');
+    const back = planOf(shipped('site-failback'), west, atHome, inventory);
+    expect(locationOf(back, 'restore/east')).toBe('of-west');
+    expect(parameters(back, 'apply/east')).toMatchObject({ onConflict: 'takeOver' });
+    const rehearsal = planOf(shipped('kubernetes-rehearsal'), east, atHome, inventory);
+    expect(parameters(rehearsal, 'rehearse/west')).toMatchObject({
+      locationName: 'of-east',
+      onConflict: 'report',
+    });
+    const ofBack = { ...west, parameters: { onConflict: 'takeOver' } };
+    const ofFailback = planOf(shipped('kubernetes-rehearsal'), ofBack, atHome, inventory);
+    expect(parameters(ofFailback, 'rehearse/east')).toMatchObject({
+      locationName: 'of-west',
+      onConflict: 'takeOver',
+    });
+    const prepared = planOf(shipped('prepare-standby'), { to: 'west' }, atHome, inventory);
+    expect(locationOf(prepared, 'prepare/west')).toBe('of-east');
+  });
+
   test('a runbook of which nothing is left is refused', () => {
     expect(problemsOf(shipped('kubernetes-rehearsal'), east)).toEqual([
       'runbook.yaml:9:3 steps: expected a step that stands for something here, saw rehearse: the inventory has no section kubernetes',
