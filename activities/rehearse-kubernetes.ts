@@ -128,6 +128,7 @@ async function backupContent(
       ? []
       : await inspectGaps(await clientOf(primary.name, primary.cluster, tools), chosen, {
           services,
+          veleroNamespace: primary.cluster.velero.namespace,
           stored: manifests,
           signal: tools.signal,
         })),

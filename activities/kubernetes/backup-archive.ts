@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import type { KubernetesObject } from '../../domain/kubernetes/object.ts';
+import { mapping, type KubernetesObject } from '../../domain/kubernetes/object.ts';
 import { isContentUsed, type BackupItem } from '../../domain/kubernetes/restore-plan.ts';
 import { isShiftedRoute } from '../../domain/kubernetes/virtual-service.ts';
 import { againWhenReplaced } from './s3-download.ts';
@@ -90,7 +90,10 @@ async function readObjects(files: AsyncIterable<TarFile>): Promise<readonly Back
 function keptOf(object: KubernetesObject, { resource }: Pick<BackupItem, 'resource'>): KubernetesObject {
   const { managedFields: _, ...metadata } = object.metadata;
   const { apiVersion, kind } = object;
-  return isContentUsed(resource) ? { ...object, metadata } : { apiVersion, kind, metadata };
+  if (isContentUsed(resource)) return { ...object, metadata };
+  const isBare = resource === 'pods' && (metadata.ownerReferences ?? []).length === 0;
+  const { phase } = isBare ? mapping(object['status']) : {}; // one that is over is not missed
+  return { apiVersion, kind, metadata, ...(phase === undefined ? {} : { status: { phase } }) };
 }
 
 /** `resources/<resource>/{cluster|namespaces/<namespace>}/<name>.json`; each version lies there once more, in between. */

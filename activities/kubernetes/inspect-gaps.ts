@@ -1,3 +1,4 @@
+import { broughtByNobody } from '../../domain/kubernetes/brought-by-nobody.ts';
 import { good, warning, type KubernetesFinding } from '../../domain/kubernetes/findings.ts';
 import type { StoredManifest } from '../../domain/kubernetes/marks.ts';
 import { keyOf } from '../../domain/kubernetes/object.ts';
@@ -21,11 +22,12 @@ export async function inspectGaps(
   backup: Pick<ReadableBackup, 'facts' | 'objects'>,
   options: {
     readonly services: CapturedServices | undefined;
+    readonly veleroNamespace: string;
     readonly stored: readonly StoredManifest[];
     readonly signal: AbortSignal;
   },
 ): Promise<readonly KubernetesFinding[]> {
-  const { services, stored, signal } = options;
+  const { services, stored, veleroNamespace, signal } = options;
   const what = `what neither ${backup.facts.name} nor the manifest store brings back`;
   const isOfServices = services === undefined ? () => false : serviceRule(services);
   const keys = new Set(stored.map(({ object }) => keyOf(object)));
@@ -36,15 +38,25 @@ export async function inspectGaps(
       isCaptured(object) &&
       !keys.has(keyOf(object)),
   );
-  const gone = new Set((await findMissing(primary, lost, signal)).missing);
-  const lacking = lost.filter((item) => !gone.has(item)).map(itemKey);
-  if (lacking.length === 0) return [good(what, `nothing that ${primary.name} has`)];
-  const shown = lacking.slice(0, SHOWN).join(', ') + (lacking.length > SHOWN ? ' …' : '');
-  return [
-    warning(
-      what,
-      `${lacking.length} objects of ${primary.name}: ${shown}`,
-      'see what captures leave out, and whether services.selector, kinds and namespaces say what you mean',
-    ),
-  ];
+  const rules = { veleroNamespace, ...(services === undefined ? {} : { services }) };
+  const byHand = broughtByNobody(backup.objects, rules).filter(({ object }) => !keys.has(keyOf(object)));
+  const gone = new Set((await findMissing(primary, [...lost, ...byHand], signal)).missing);
+  const findings = [
+    {
+      items: lost,
+      remedy:
+        'see what captures leave out, and whether services.selector, kinds and namespaces say what you mean',
+    },
+    {
+      items: byHand,
+      remedy:
+        'no controller makes them and no restore brings them: give them an owner, have captures record them (services.kinds), or keep their manifests for that day',
+    },
+  ].flatMap(({ items, remedy }) => {
+    const lacking = items.filter((item) => !gone.has(item)).map(itemKey);
+    if (lacking.length === 0) return [];
+    const shown = lacking.slice(0, SHOWN).join(', ') + (lacking.length > SHOWN ? ' …' : '');
+    return [warning(what, `${lacking.length} objects of ${primary.name}: ${shown}`, remedy)];
+  });
+  return findings.length === 0 ? [good(what, `nothing that ${primary.name} has`)] : findings;
 }

@@ -76,6 +76,23 @@ describe('readArchive', () => {
     ]);
   });
 
+  it('keeps of a pod that nobody owns whether it is over', async () => {
+    const pod = (name: string, owned: object) =>
+      tarFile(
+        `resources/pods/namespaces/shop/${name}.json`,
+        JSON.stringify({
+          metadata: { name, ...owned },
+          spec: {},
+          status: { phase: 'Succeeded', podIP: '::1' },
+        }),
+      );
+    const packed = gzipSync(
+      Buffer.concat([pod('bare', {}), pod('owned', { ownerReferences: [{}] }), tarEnd]),
+    );
+    const objects = (await readArchive(bucketOf(packed), 'b')).map((one) => one.object);
+    expect(objects.map(({ status }) => status)).toEqual([{ phase: 'Succeeded' }, undefined]);
+  });
+
   it('lets others have their turn: heartbeats of a step must not wait for a large archive', async () => {
     const large = JSON.stringify({ ...(JSON.parse(object) as object), data: { a: 'x'.repeat(2 ** 20) } });
     const files = Array.from({ length: 13 }, () => tarFile(name, large));

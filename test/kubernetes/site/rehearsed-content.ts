@@ -85,6 +85,12 @@ export const ofTheEast: readonly KubernetesObject[] = [
   quota('compute', 'ledgers', { 'requests.cpu': '1', 'count/deployments.apps': '5' }),
   running('ledger', 1, '500m'),
   builderFor('service')('v1', 'ConfigMap')('cart-late', { data: { a: '1' } }, 'shop-cart'),
+  // Of a kind that controllers make, and nobody's: a database outside of the cluster, for example.
+  make('discovery.k8s.io/v1', 'EndpointSlice')(
+    'ledger-db',
+    { addressType: 'IPv4', endpoints: [{ addresses: ['192.0.2.7'] }], ports: [{ port: 3306 }] },
+    'ledgers',
+  ),
 ];
 
 /** In the west one StatefulSet more may be there than is; waits until the quota has counted the one that is. */
