@@ -250,7 +250,7 @@ steps:
 
   test('a runbook of which nothing is left is refused', () => {
     expect(problemsOf(shipped('kubernetes-rehearsal'), east)).toEqual([
-      'runbook.yaml:9:3 steps: expected a step that stands for something here, saw rehearse: the inventory has no section kubernetes',
+      'runbook.yaml:13:3 steps: expected a step that stands for something here, saw rehearse: the inventory has no section kubernetes',
     ]);
   });
 });
