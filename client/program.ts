@@ -137,7 +137,8 @@ function endWithReader(error: NodeJS.ErrnoException): void {
 function failureEnding(error: unknown, isJson: boolean): Ending {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 'ok';
-    const message = error.message.replace(/^error: /, '');
+    const message =
+      error.code === 'commander.help' ? 'expected a command' : error.message.replace(/^error: /, '');
     createOutput(isJson).json({ ok: false, ending: 'usage', message }); // people have been told already
     return 'usage';
   }

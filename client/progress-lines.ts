@@ -14,9 +14,11 @@ export function progressLines(
   });
   const told = new Set(before === undefined ? [] : questionsOf(before).map(questionKey));
   const questions = questionsOf(now).filter((question) => !told.has(questionKey(question)));
+  const phaseLines =
+    before?.phase === now.phase ? [] : [`${offsetText(time, now.startedAt).padEnd(10)} ${now.phase}`];
   return [
-    ...(before?.phase === now.phase ? [] : [`${offsetText(time, now.startedAt).padEnd(10)} ${now.phase}`]),
-    ...stepLines,
+    // A run is closed after its last steps, and told so after them.
+    ...(now.phase === 'closed' ? [...stepLines, ...phaseLines] : [...phaseLines, ...stepLines]),
     ...questions.flatMap(({ step, waitsFor, commands }) => [
       `${' '.repeat(10)} ? ${step === undefined ? '' : `${step}: `}waits for ${waitsFor}`,
       ...commands.map((command) => `${' '.repeat(14)}${command}`),

@@ -31,12 +31,15 @@ function failureOf(what: string, error: unknown): CommandFailure {
   const grpc = grpcCode(error);
   if (grpc === deadlineExceeded) return fail('unreachable', 'no answer in time; is a worker running?');
   if (grpc === unavailable) return fail('unreachable', 'Temporal does not answer there');
+  if (grpc === notFound && /workflow|execution/i.test(deepest(error)))
+    return fail('refused', 'there is no such run');
   if (grpc === failedPrecondition) return fail('unreachable', deepest(error));
   if (error instanceof ServiceError || grpc !== undefined) return fail('unreachable', deepest(error));
   return fail('problems', deepest(error));
 }
 
 const deadlineExceeded = 4;
+const notFound = 5;
 const failedPrecondition = 9;
 const unavailable = 14;
 

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { join } from 'node:path';
+import { cliLines } from './cli-lines.ts';
 import { faultSocket, listenForFaults } from './fault-commands.ts';
 import { bringIntoProduction, type SiteClusters } from './kubernetes/site-clusters.ts';
 import { repositoryFile } from './sites/start-worker.ts';
@@ -47,8 +48,10 @@ inventory         ${lab.environment['SITESHIFT_INVENTORY'] ?? ''}
 logs              ${join(lab.folder, 'state', 'logs')}
 
 In another terminal:
-${variables.map(([name, value]) => `  export ${name}=${value}`).join('\n')}
-  npm run siteshift -- plan site-failover --from east --to west
+${cliLines(Object.fromEntries(variables))
+  .map((line) => `  ${line}`)
+  .join('\n')}
+  siteshift plan site-failover --from east --to west
 ${lab.kubernetes === undefined ? '' : clusterLines(lab.kubernetes)}
 Break something: npm run fault -- kill PART, lose SITE, pause PART, cut FROM TO, delay FROM TO MS, heal, list
 Processes, to be killed at will: ${lab.supervisor
@@ -59,8 +62,8 @@ Ctrl-C stops everything.`);
 }
 
 function clusterLines({ lab: { east, west } }: SiteClusters): string {
-  return `  npm run siteshift -- manifests capture --at east        (a failover applies what was recorded)
-  npm run siteshift -- plan kubernetes-rehearsal --from east --to west
+  return `  siteshift manifests capture --at east        (a failover applies what was recorded)
+  siteshift plan kubernetes-rehearsal --from east --to west
 
 Clusters          ${[east, west].map((cluster) => `KUBECONFIG=${cluster.kubeconfig('admin')}`).join('\n                  ')}
 `;

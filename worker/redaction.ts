@@ -19,7 +19,9 @@ export function createRedaction(): Redaction {
     },
     redact(text) {
       let clean = text;
-      for (const form of forms) clean = clean.replaceAll(form, '[redacted]');
+      // Longest first: a secret that another one starts with would leave the rest of that in the clear.
+      for (const form of [...forms].sort((a, b) => b.length - a.length))
+        clean = clean.replaceAll(form, '[redacted]');
       return clean;
     },
   };

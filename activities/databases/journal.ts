@@ -1,4 +1,4 @@
-import { journalPhases, type JournalPhase, type JournalRow } from '../../domain/promotion/facts.ts';
+import { journalPhases, type JournalRow } from '../../domain/promotion/facts.ts';
 import { isStatementError, textCell, tolerate, type DatabaseConnection, type Row } from './connection.ts';
 
 const DUPLICATE_KEY = 1062;
@@ -147,11 +147,3 @@ async function insertRow(
   const [result] = await insert();
   return Number(result?.['affectedRows']) === 1;
 }
-
-/** Which phase of ours the journals have, over several servers. */
-export const hasPhase = (
-  rows: readonly JournalRow[],
-  phase: JournalPhase,
-  epoch: number,
-  operation: string,
-): boolean => rows.some((row) => row.phase === phase && row.epoch === epoch && row.operation === operation);

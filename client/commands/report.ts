@@ -52,10 +52,19 @@ export async function report(
     path: `${options.output}.${extensions[one]}`,
     text: renderers[one](built),
   }));
-  for (const { path, text } of files) await writeFile(path, text);
+  for (const { path, text } of files) await writeReport(path, text);
   output.json({ ok: true, files: files.map(({ path }) => path) });
   for (const { path } of files) output.line(path);
   return 'ok';
+}
+
+async function writeReport(path: string, text: string): Promise<void> {
+  await writeFile(path, text).catch((error: unknown) => {
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+    throw new CommandFailure('usage', `write the report: expected to write ${path}, saw ${String(code)}`, {
+      cause: error,
+    });
+  });
 }
 
 async function histories(

@@ -232,12 +232,10 @@ export const inventorySchema = z
 
 export type Inventory = z.infer<typeof inventorySchema>;
 export type DatabaseCluster = z.infer<typeof databaseCluster>;
-export type DatabaseNode = z.infer<typeof databaseNode>;
 export type ConfigCenter = z.infer<typeof configCenter>;
 export type NacosCenter = z.infer<typeof nacosCenter>;
 export type EtcdCenter = z.infer<typeof etcdCenter>;
 export type Datasource = z.infer<typeof datasource>;
-export type Publication = z.infer<typeof publication>;
 export type Collector = z.infer<typeof collector>;
 export type Gateway = z.infer<typeof gateway>;
 export type Routing = z.infer<typeof routing>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Json } from '../json.ts';
 import { styles } from '../step.ts';
 import { name } from './inventory.ts';
-import { runbookStepKinds, stepWith } from './step-with.ts';
+import { stepWith } from './step-with.ts';
 import type { RunbookStepKind } from './step-with.ts';
 
 export const parameterTypes = ['site', 'string', 'number', 'boolean'] as const;
@@ -93,6 +93,3 @@ export interface Runbook {
   readonly parameters: { readonly [name: string]: RunbookParameter };
   readonly steps: readonly RunbookStep[];
 }
-
-export const isRunbookStepKind = (text: string): text is RunbookStepKind =>
-  (runbookStepKinds as readonly string[]).includes(text);

@@ -37,7 +37,6 @@ export const nodesOf = (database: DatabaseName): readonly NodeLayout[] => [
 ];
 
 export const gatewayNames = ['gw-1', 'gw-2', 'gw-3'] as const;
-export type GatewayName = (typeof gatewayNames)[number];
 
 /** Two application processes a unit; each follows both datasources. */
 export const appsOf = (site: DataSite): readonly string[] => [`app-${site}-1`, `app-${site}-2`];

@@ -129,6 +129,7 @@ describe('what is wrong is told before anything is sent', () => {
   });
 
   test.each<readonly [string, readonly string[], string]>([
+    ['no command', ['--json'], 'expected a command'],
     ['an unknown command', ['--json', 'frobnicate'], "unknown command 'frobnicate'"],
     ['a missing argument', ['plan', '--json'], "missing required argument 'runbook'"],
     ['an unknown option', ['check', '--fast', '--json'], "unknown option '--fast'"],
@@ -215,6 +216,15 @@ test('exported histories become a report without Temporal, the same bytes each t
     const [one, two] = rounds.map((round) => readFileSync(`${round}.${extension}`, 'utf8'));
     expect(two).toBe(one);
   }
+  const nowhere = await run(['report', '--history', ...files, '--output', '/nope/x', '--json']);
+  expect([nowhere.code, JSON.parse(nowhere.out)]).toEqual([
+    2,
+    {
+      ok: false,
+      ending: 'usage',
+      message: 'write the report: expected to write /nope/x.md, saw ENOENT',
+    },
+  ]);
   const { out } = await run(['report', '--history', ...files, '--json']);
   expect(JSON.parse(out)).toEqual({
     ok: true,

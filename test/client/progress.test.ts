@@ -48,6 +48,14 @@ describe('progress', () => {
     expect(progressLines(second, second, 1_009_000)).toEqual([]);
   });
 
+  test('the end is told after the steps that ended before it', () => {
+    const last = record([done], { phase: 'closed', outcome: 'completed' });
+    expect(progressLines(record([running]), last, 1_000_500)).toEqual([
+      '+450 ms    done      fence: 3 gateways fence buckets 0-49 (250 ms)',
+      '+500 ms    closed',
+    ]);
+  });
+
   test('a step that is tried again and parks again is told again', () => {
     const again = { ...parked, attempts: 2, endedAt: 1_004_000 };
     const lines = progressLines(

@@ -19,6 +19,13 @@ test('JSON stays JSON', () => {
   });
 });
 
+test('of a secret that another one starts with, nothing of the longer one stays', () => {
+  const { register, redact } = createRedaction();
+  register('hunter');
+  register('hunter-2024');
+  expect(redact('hunter and hunter-2024')).toBe('[redacted] and [redacted]');
+});
+
 test('a value too short to be a secret does not blacken texts', () => {
   const { register, redact } = createRedaction();
   register('root');
