@@ -231,6 +231,8 @@ describe('applyManifests on a real API server', () => {
     const outcome = await run({}, {}, tools);
     expect(outcome).toMatchObject({ status: 'refused' });
     expect(outcome.summary).toContain(`epoch ${epoch + 5} of operation later`);
+    // What an operator reads of a step that runs.
+    expect(tools.heartbeats).toContainEqual({ stage: 'config', written: 200, of: 700 });
     const written = await west.api.list(`/api/v1/namespaces/${shop}/configmaps`);
     expect(written.length).toBeLessThan(700);
     epoch += 6;

@@ -89,7 +89,10 @@ describe('restoreBackup', () => {
     ['velero', /^Completed Failed( FailedValidation)?$/],
     ['apiserver', /^Completed( Failed| FailedValidation| PartiallyFailed){0,2}$/],
     ['etcd', /^Completed( Failed| FailedValidation| PartiallyFailed){0,2}$/],
-    ['object store', /^(Completed ?)?((Failed|FailedValidation|PartiallyFailed) ?){0,2}$/],
+    [
+      'object store',
+      /^(Completed|Failed|FailedValidation|PartiallyFailed)( (Failed|FailedValidation|PartiallyFailed)){0,2}$/,
+    ],
   ])(
     'ends complete although %s is killed in each of its phases',
     async (name, phases) => {

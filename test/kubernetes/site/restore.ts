@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { captureManifests, type CaptureObserved } from '../../../activities/capture-manifests.ts';
 import { runStep } from '../../../activities/define-step.ts';
 import { restoreBackup } from '../../../activities/restore-backup.ts';
+import type { Json } from '../../../domain/json.ts';
 import { takeBackup, syncNow } from '../../../lab/kubernetes/backup.ts';
 import { compareWithSnapshot } from '../../../lab/kubernetes/compare-clusters.ts';
 import { VELERO_PATH } from '../../../lab/kubernetes/velero.ts';
@@ -36,6 +37,23 @@ async function counted<Outcome>(run: () => Promise<Outcome>): Promise<readonly [
   const count = (await lists()) - before;
   expect(count).toBeGreaterThan(2);
   return [outcome, count];
+}
+
+/** What an operator reads while Velero works: which Restore, how far it is, and that it never goes backwards. */
+function expectProgress(heartbeats: readonly Json[]): void {
+  type Progress = { restore: string; phase: string; items: number; of: number };
+  const told = heartbeats.filter(
+    (one): one is Progress => one !== null && Object.hasOwn(Object(one), 'restore'),
+  );
+  const byRestore = Map.groupBy(told, ({ restore }) => restore.replace(/^.*-/, ''));
+  expect(byRestore.get('a1')).toContainEqual(expect.objectContaining({ phase: 'InProgress' }));
+  expect(byRestore.size).toBeGreaterThan(1); // the attempt after Velero's death, too
+  expect(told.some(({ items }) => items > 0)).toBe(true);
+  for (const looks of byRestore.values()) {
+    const items = looks.map((look) => look.items);
+    expect(items).toEqual(items.toSorted((a, b) => a - b));
+    expect(looks.filter(({ items: done, of }) => done > of)).toEqual([]);
+  }
 }
 
 export function restoring(): void {
@@ -115,6 +133,7 @@ export function restoring(): void {
       const outcome = await runStep(restoreBackup, stepInput(restoreParameters()), tools);
       await restarted;
       expect(restarted).toBeDefined();
+      expectProgress(tools.heartbeats);
       expect(outcome).toMatchObject({ status: 'done', after: { missing: 0, backup: { name: 'daily-2' } } });
       expect(outcome.leftToDo).toEqual([
         expect.stringMatching(
