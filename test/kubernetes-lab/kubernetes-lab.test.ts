@@ -15,6 +15,7 @@ import { serviceObjects } from '../../lab/kubernetes/service-objects.ts';
 import { VELERO_PATH, waitForLocation } from '../../lab/kubernetes/velero.ts';
 import { waitUntil } from '../../lab/kubernetes/wait-until.ts';
 import { openTestLab, type TestLab } from '../lab/test-lab.ts';
+import { choosingFor, everyMinute, expectMadeBySchedule } from './made-by-schedule.ts';
 import { familyOf, openToOthers, processesAbout, residentBytes } from './processes.ts';
 
 let testLab: TestLab;
@@ -26,6 +27,7 @@ beforeAll(async () => {
   testLab = await openTestLab();
   const { folder: dir, supervisor, ports, say } = testLab;
   lab = await startKubernetesLab({ dir, supervisor, ports, nodes: NODES, say });
+  await lab.east.api.apply(everyMinute, 'lab'); // its first backup comes while other things are looked at
   filled = await fillPlatform(lab.east, { say });
 }, 1_800_000); // without a cache the engines are built here
 
@@ -222,6 +224,14 @@ describe('a backup of east', () => {
     });
   }, 600_000); // Velero looks into the bucket once a minute, and the machine may be busy
 
+  it('is made by a Schedule, too, and hands on the labels by which siteshift chooses it', async () => {
+    await expectMadeBySchedule(lab.east);
+    const chosen = choosingFor(lab, join(testLab.folder, 'secrets'));
+    expect(await chosen('minutely', 'east')).toMatch(/^minutely-\d{14}$/);
+    expect(await chosen('daily', 'east')).toBe('daily-by-hand');
+    expect(await chosen('minutely', 'north')).toContain('east wrote it, expected north');
+  }, 300_000);
+
   it('is not taken for complete when something is missing, changed or not ready', async () => {
     const { api } = lab.west;
     const [config, missing, changed] = filled.services.filter(
@@ -278,6 +288,8 @@ describe('faults', () => {
 
   it('a killed store shows as an unavailable location and comes back with its backups', async () => {
     const { process } = lab.store;
+    const backups = () => readdirSync(join(lab.store.folder, lab.store.bucket, 'backups'));
+    const held = backups();
     process.kill();
     await process.gone();
     await waitUntil({ what: 'location unavailable', withinMs: 120_000 }, async () => {
@@ -286,7 +298,8 @@ describe('faults', () => {
     });
     await process.restart();
     await waitForLocation(lab.west);
-    expect(readdirSync(join(lab.store.folder, lab.store.bucket, 'backups'))).toEqual(['daily-by-hand']);
+    expect(held).toContain('daily-by-hand');
+    expect(backups()).toEqual(held);
   });
 
   it('a read-only store lets Velero look and refuses its backup', async () => {
