@@ -10,22 +10,30 @@ import type { Runbook, RunbookStep } from './runbook.ts';
 export function checkRunbook(runbook: Runbook, file: string, locate: Locate): readonly Problem[] {
   const problems = new ProblemList(file, locate);
   checkParameters(runbook, problems);
-  // Order is judged only where every id means one step: anything else would be told twice.
-  if (!checkIds(runbook, problems)) return problems.found;
+  const unclear = checkIds(runbook, problems);
+  // An id that two steps have makes every sentence about the order a guess.
+  if (unclear === 'twice') return problems.found;
   const cycle = findCycle(
     runbook.steps.map(({ id, needs, needsWhenGraceful = [] }) => ({
       id,
-      needs: [...needs, ...needsWhenGraceful],
+      // A step that needs itself was told above.
+      needs: [...needs, ...needsWhenGraceful].filter((need) => need !== id),
     })),
   );
   if (cycle !== undefined) {
     const first = runbook.steps.findIndex((step) => step.id === cycle[0]);
     problems.add(['steps', first, 'needs'], 'steps without a cycle', [...cycle, cycle[0]].join(' needs '));
-    return problems.found;
   }
-  checkWayBack(runbook, problems);
-  checkFenceBeforeOpen(runbook, problems);
+  // A need that names nothing, or a cycle, hides which step comes before which: what is told of these places is enough.
+  const unsure = new Set([...unclear, ...(cycle ?? [])]);
+  checkWayBack(runbook, unsure, problems);
+  checkFenceBeforeOpen(runbook, unsure, problems);
   return problems.found;
+}
+
+/** Whether a step is known to come after all that it should: neither it nor anything before it has a wrong need. */
+function isOrderKnown(runbook: Runbook, id: string, unsure: ReadonlySet<string>): boolean {
+  return ![id, ...ancestorsOf(runbook.steps, id)].some((one) => unsure.has(one));
 }
 
 function checkParameters(runbook: Runbook, problems: ProblemList): void {
@@ -58,8 +66,9 @@ function namesWithPlaces(value: Json, path: Path = []): readonly { path: Path; n
   return [...members].flatMap(([key, member]) => namesWithPlaces(member as Json, [...path, key]));
 }
 
-function checkIds(runbook: Runbook, problems: ProblemList): boolean {
-  const before = problems.found.length;
+/** @returns steps with a need that is none, or that an id is there twice */
+function checkIds(runbook: Runbook, problems: ProblemList): 'twice' | readonly string[] {
+  const unsure: string[] = [];
   const ids = runbook.steps.map((step) => step.id);
   for (const [index, step] of runbook.steps.entries()) {
     if (step.id === claimStepId)
@@ -73,12 +82,13 @@ function checkIds(runbook: Runbook, problems: ProblemList): boolean {
     for (const key of ['needs', 'needsWhenGraceful'] as const)
       for (const [position, need] of (step[key] ?? []).entries()) {
         const place: Path = ['steps', index, key, position];
+        if (need === step.id || !ids.includes(need)) unsure.push(step.id);
         if (need === step.id) problems.add(place, 'another step', 'the step itself');
         else if (!ids.includes(need))
           problems.add(place, `a step: ${oneOf([...new Set(ids)])}`, seenText(need));
       }
   }
-  return problems.found.length === before;
+  return new Set(ids).size < ids.length ? 'twice' : unsure;
 }
 
 const afterAbort = (step: RunbookStep): unknown =>
@@ -96,9 +106,10 @@ const isPointOfNoReturn = (step: RunbookStep): boolean =>
  * Up to the first point of no return an abort must be able to leave things as they were: each step that may run
  * before it is reversible, or leaves something that harms nothing. After it the only way is forward.
  */
-function checkWayBack(runbook: Runbook, problems: ProblemList): void {
+function checkWayBack(runbook: Runbook, unsure: ReadonlySet<string>, problems: ProblemList): void {
   const points = runbook.steps.filter(isPointOfNoReturn).map((step) => step.id);
   for (const [index, step] of runbook.steps.entries()) {
+    if (!isOrderKnown(runbook, step.id, unsure)) continue;
     const before = ancestorsOf(runbook.steps, step.id);
     // A step of one style only commits nobody in the other.
     const isCommitted = runbook.steps.some(
@@ -124,9 +135,9 @@ const rollsBack = (step: RunbookStep): boolean =>
   step.with !== null && typeof step.with === 'object' && Reflect.get(step.with, 'then') === 'roll back';
 
 /** Buckets that are opened at a new unit without having been fenced would be accepted by two units. */
-function checkFenceBeforeOpen(runbook: Runbook, problems: ProblemList): void {
+function checkFenceBeforeOpen(runbook: Runbook, unsure: ReadonlySet<string>, problems: ProblemList): void {
   for (const [index, step] of runbook.steps.entries()) {
-    if (step.uses !== 'openUnits') continue;
+    if (step.uses !== 'openUnits' || !isOrderKnown(runbook, step.id, unsure)) continue;
     const before = ancestorsOf(runbook.steps, step.id);
     const fences = runbook.steps.filter(
       (other) =>

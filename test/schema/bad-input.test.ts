@@ -38,6 +38,27 @@ test('several mistakes are told at once, in the order of the file', () => {
   ]);
 });
 
+test('the order is judged beside wrong names, and only where they leave it clear', () => {
+  const text = `version: 1
+name: move
+description: Four mistakes.
+steps:
+  - { id: one, uses: hold, needs: [nobody], with: { holdMs: 1, then: commit } }
+  - { id: two, uses: hold, needs: [three], with: { holdMs: 1, then: commit } }
+  - { id: three, uses: hold, needs: [two], with: { holdMs: 1, then: commit } }
+  - { id: open, uses: openUnits, with: { units: [a], to: '\${to}' } }
+  - { id: open-later, uses: openUnits, needs: [one], with: { units: [a], to: east } }
+`;
+  expect(messagesOf(loadRunbook(text, 'runbooks/move.yaml'))).toEqual([
+    'runbooks/move.yaml:5:36 steps[0].needs[0]: expected a step: "one", "two", "three", "open" or "open-later", saw "nobody"',
+    'runbooks/move.yaml:6:35 steps[1].needs: expected steps without a cycle, saw two needs three needs two',
+    expect.stringMatching(
+      /^runbooks\/move\.yaml:8:\d+ steps\[3\]\.needs: expected a fenceUnits step .*, saw none$/,
+    ),
+    'runbooks/move.yaml:8:58 steps[3].with.to: expected a declared parameter (there are none), saw ${to}',
+  ]);
+});
+
 /** Ten levels of ten aliases each: ten thousand million nodes, if anybody expanded them. */
 function yamlBomb(): string {
   const levels = Array.from({ length: 10 }, (_, level) =>
