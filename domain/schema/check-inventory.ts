@@ -4,20 +4,62 @@ import type { Inventory } from './inventory.ts';
 import { oneOf, ProblemList, seenText } from './problem.ts';
 import type { Locate, Path, Problem } from './problem.ts';
 
-/** What a schema cannot say: names that must exist elsewhere, places that must differ, sets that must fit. */
-export function checkInventory(inventory: Inventory, file: string, locate: Locate): readonly Problem[] {
+/** Members that stand in the file and are not in the inventory, because something is wrong with each of them. */
+export type Broken = ReadonlyMap<Section, readonly string[]>;
+export type Section = (typeof sections)[number];
+export const sections = [
+  'sites',
+  'databases',
+  'datasources',
+  'configCenters',
+  'collectors',
+  'gateways',
+  'hooks',
+  'units',
+] as const;
+
+/**
+ * What a schema cannot say: names that must exist elsewhere, places that must differ, sets that must fit.
+ * @param broken those that may be named all the same; whether a set that lacks one fits cannot be told
+ */
+export function checkInventory(
+  inventory: Inventory,
+  file: string,
+  locate: Locate,
+  broken: Broken = new Map(),
+): readonly Problem[] {
   const problems = new ProblemList(file, locate);
-  checkSites(inventory, problems);
-  checkDatabases(inventory, problems);
-  checkDatasources(inventory, problems);
+  const names = namesOf(inventory, broken);
+  checkSites(inventory, names, problems);
+  checkDatabases(inventory, names, problems);
+  checkDatasources(inventory, names, problems);
   checkGateways(inventory, problems);
-  checkUnits(inventory, problems);
-  checkKubernetes(inventory, problems);
+  if (!broken.has('gateways') && !broken.has('units')) checkRouting(inventory, problems);
+  checkUnits(inventory, names, problems);
+  checkBuckets(inventory, !broken.has('units'), problems);
+  checkKubernetes(inventory, names, problems);
   return problems.found;
 }
 
-function mustExist(kind: string, table: object, name: string, path: Path, problems: ProblemList): void {
-  const known = Object.keys(table);
+/** Which names a reference may use. */
+export type Names = Readonly<Record<Section, readonly string[]>>;
+
+function namesOf(inventory: Inventory, broken: Broken): Names {
+  const tables = { ...inventory, units: inventory.routing?.units ?? {} };
+  const entries = sections.map((section) => [
+    section,
+    [...Object.keys(tables[section]), ...(broken.get(section) ?? [])],
+  ]);
+  return Object.fromEntries(entries) as Names;
+}
+
+function mustExist(
+  kind: string,
+  known: readonly string[],
+  name: string,
+  path: Path,
+  problems: ProblemList,
+): void {
   if (known.includes(name)) return;
   problems.add(
     path,
@@ -26,18 +68,18 @@ function mustExist(kind: string, table: object, name: string, path: Path, proble
   );
 }
 
-function checkSites(inventory: Inventory, problems: ProblemList): void {
+function checkSites(inventory: Inventory, names: Names, problems: ProblemList): void {
   for (const section of ['configCenters', 'collectors', 'gateways'] as const)
     for (const [name, member] of Object.entries(inventory[section]))
-      mustExist('site', inventory.sites, member.site, [section, name, 'site'], problems);
+      mustExist('site', names.sites, member.site, [section, name, 'site'], problems);
 }
 
-function checkDatabases(inventory: Inventory, problems: ProblemList): void {
+function checkDatabases(inventory: Inventory, names: Names, problems: ProblemList): void {
   const addresses = new Map<string, string>();
   for (const [database, cluster] of Object.entries(inventory.databases)) {
     const path: Path = ['databases', database];
     for (const [node, { site, host, port }] of Object.entries(cluster.nodes)) {
-      mustExist('site', inventory.sites, site, [...path, 'nodes', node, 'site'], problems);
+      mustExist('site', names.sites, site, [...path, 'nodes', node, 'site'], problems);
       const address = `${host}:${port}`;
       const other = addresses.get(address);
       if (other !== undefined)
@@ -75,16 +117,17 @@ function checkCluster(cluster: Inventory['databases'][string], path: Path, probl
     );
 }
 
-function checkDatasources(inventory: Inventory, problems: ProblemList): void {
+function checkDatasources(inventory: Inventory, names: Names, problems: ProblemList): void {
   const keys = new Map<string, string>();
   for (const [name, datasource] of Object.entries(inventory.datasources)) {
     const path: Path = ['datasources', name];
-    mustExist('database', inventory.databases, datasource.database, [...path, 'database'], problems);
+    mustExist('database', names.databases, datasource.database, [...path, 'database'], problems);
     for (const [index, { center, group, key }] of datasource.publishTo.entries()) {
       const place: Path = [...path, 'publishTo', index];
-      mustExist('config center', inventory.configCenters, center, [...place, 'center'], problems);
+      mustExist('config center', names.configCenters, center, [...place, 'center'], problems);
+      if (inventory.configCenters[center] === undefined) continue; // whether groups tell keys apart is its kind's
       const address =
-        inventory.configCenters[center]?.kind === 'nacos' ? `${center} ${group} ${key}` : `${center} ${key}`;
+        inventory.configCenters[center].kind === 'nacos' ? `${center} ${group} ${key}` : `${center} ${key}`;
       const other = keys.get(address);
       if (other !== undefined)
         problems.add([...place, 'key'], `a key of its own (${other} publishes there)`, seenText(key));
@@ -101,6 +144,9 @@ function checkGateways(inventory: Inventory, problems: ProblemList): void {
       problems.add(['gateways', name, 'agent'], `an agent of its own (${other} has it)`, seenText(agent));
     agents.set(agent, name);
   }
+}
+
+function checkRouting(inventory: Inventory, problems: ProblemList): void {
   const gateways = Object.keys(inventory.gateways).length;
   if (gateways > 0 && inventory.routing === undefined)
     problems.add(['routing'], 'the routing that the gateways enforce', 'nothing');
@@ -108,15 +154,23 @@ function checkGateways(inventory: Inventory, problems: ProblemList): void {
     problems.add(['routing'], 'at least one gateway that enforces it', 'no gateways', 'key');
 }
 
-function checkUnits(inventory: Inventory, problems: ProblemList): void {
-  const { routing } = inventory;
+function checkUnits({ routing }: Inventory, names: Names, problems: ProblemList): void {
+  for (const [name, unit] of Object.entries(routing?.units ?? {})) {
+    const path: Path = ['routing', 'units', name];
+    mustExist('site', names.sites, unit.site, [...path, 'site'], problems);
+    if (unit.takenOverBy === undefined) continue;
+    mustExist('unit', names.units, unit.takenOverBy, [...path, 'takenOverBy'], problems);
+    checkTakeover(routing?.units ?? {}, name, unit.takenOverBy, problems);
+  }
+}
+
+/** @param isComplete whether all units are there */
+function checkBuckets({ routing }: Inventory, isComplete: boolean, problems: ProblemList): void {
   if (routing === undefined) return;
   const owners = new Map<number, string>();
-  let areRangesClear = true;
+  let areRangesClear = isComplete;
   for (const [name, unit] of Object.entries(routing.units)) {
     const path: Path = ['routing', 'units', name];
-    mustExist('site', inventory.sites, unit.site, [...path, 'site'], problems);
-    checkTakeover(routing.units, name, path, problems);
     const result = bucketsOf(unit.buckets, routing.buckets);
     if (!result.ok) {
       problems.add([...path, 'buckets'], result.expected, seenText(unit.buckets));
@@ -148,13 +202,10 @@ function checkUnits(inventory: Inventory, problems: ProblemList): void {
 function checkTakeover(
   units: NonNullable<Inventory['routing']>['units'],
   name: string,
-  path: Path,
+  takeover: string,
   problems: ProblemList,
 ): void {
-  const takeover = units[name]?.takenOverBy;
-  if (takeover === undefined) return;
-  const place = [...path, 'takenOverBy'];
-  mustExist('unit', units, takeover, place, problems);
+  const place = ['routing', 'units', name, 'takenOverBy'];
   if (takeover === name) problems.add(place, 'another unit', 'the unit itself');
   else if (units[takeover]?.site === units[name]?.site && units[takeover] !== undefined)
     problems.add(

@@ -1,11 +1,15 @@
+import type { Names } from './check-inventory.ts';
 import type { Inventory } from './inventory.ts';
 import { oneOf, seenText, type ProblemList, type Path } from './problem.ts';
 
 /** What the section `kubernetes` names must exist: sites, clusters, hooks. */
-export function checkKubernetes({ sites, hooks, kubernetes }: Inventory, problems: ProblemList): void {
+export function checkKubernetes(
+  { kubernetes }: Inventory,
+  { sites, hooks }: Pick<Names, 'sites' | 'hooks'>,
+  problems: ProblemList,
+): void {
   if (kubernetes === undefined) return;
-  const mustBe = (kind: string, table: object, name: string, path: Path) => {
-    const known = Object.keys(table);
+  const mustBe = (kind: string, known: readonly string[], name: string, path: Path) => {
     if (known.includes(name)) return;
     const expected = known.length === 0 ? `a ${kind}, of which there are none` : `a ${kind}: ${oneOf(known)}`;
     problems.add(['kubernetes', ...path], expected, seenText(name));
@@ -19,7 +23,11 @@ export function checkKubernetes({ sites, hooks, kubernetes }: Inventory, problem
   oneClusterEach(kubernetes, problems);
   for (const [location, { from }] of Object.entries(kubernetes.backupLocations)) {
     if (from !== undefined)
-      mustBe('Kubernetes cluster', kubernetes.clusters, from, ['backupLocations', location, 'from']);
+      mustBe('Kubernetes cluster', Object.keys(kubernetes.clusters), from, [
+        'backupLocations',
+        location,
+        'from',
+      ]);
   }
 }
 

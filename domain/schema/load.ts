@@ -10,6 +10,7 @@ import { inFileOrder } from './problem.ts';
 import type { Locate, Problem } from './problem.ts';
 import { runbookSchema } from './runbook.ts';
 import type { Runbook } from './runbook.ts';
+import { soundPart } from './sound-part.ts';
 import { readYaml } from './yaml-source.ts';
 import { knownKeys, problemsOf } from './zod-problems.ts';
 
@@ -35,10 +36,15 @@ export function loadInventory(input: string | Uint8Array, file: string): Loaded<
   if (!yaml.ok) return yaml;
   const { data, locate, text } = yaml.source;
   const parsed = inventorySchema.safeParse(data, { error: knownKeys });
-  const problems = parsed.success
-    ? checkInventory(parsed.data, file, locate)
-    : problemsOf(parsed.error.issues, data, file, locate);
-  if (!parsed.success || problems.length > 0) return { ok: false, problems: inFileOrder(problems) };
+  if (!parsed.success) {
+    const { issues } = parsed.error;
+    const sound = soundPart(data, issues);
+    const rest = inventorySchema.safeParse(sound?.rest);
+    const others = rest.success ? checkInventory(rest.data, file, locate, sound?.broken) : [];
+    return { ok: false, problems: inFileOrder([...problemsOf(issues, data, file, locate), ...others]) };
+  }
+  const problems = checkInventory(parsed.data, file, locate);
+  if (problems.length > 0) return { ok: false, problems: inFileOrder(problems) };
   return { ok: true, value: parsed.data, file, digest: sha256(text), locate };
 }
 

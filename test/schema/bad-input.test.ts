@@ -38,6 +38,24 @@ test('several mistakes are told at once, in the order of the file', () => {
   ]);
 });
 
+test('wrong names are told beside wrong values, and what a wrong member is the cause of is not', () => {
+  const mistakes: readonly (readonly [string, string])[] = [
+    ['domain: shop', 'domain: 7'],
+    ['engine: mysql', 'engine: oracle'], // the datasource that names this database is right
+    ['database: billing', 'database: nobody'],
+    ['gw-2: { site: west', 'gw-2: { site: mars'],
+    ['buckets: 50-99', 'buckets: 50-99, colour: red'], // that nobody has its buckets then is no mistake of its own
+  ];
+  const text = mistakes.reduce((before, [old, by]) => swap(before, old, by), validInventory);
+  expect(inventory(text)).toEqual([
+    'siteshift.yaml:2:9 domain: expected a text, saw 7',
+    'siteshift.yaml:8:13 databases.orders.engine: expected "mysql" or "mariadb", saw "oracle"',
+    'siteshift.yaml:36:15 datasources.billing-rw.database: expected a database: "billing" or "orders", saw "nobody"',
+    'siteshift.yaml:46:17 gateways.gw-2.site: expected a site: "east" or "west", saw "mars"',
+    'siteshift.yaml:51:43 routing.units.west-a.colour: expected one of the keys "site", "buckets" or "takenOverBy", saw the key "colour"',
+  ]);
+});
+
 test('the order is judged beside wrong names, and only where they leave it clear', () => {
   const text = `version: 1
 name: move
