@@ -45,10 +45,9 @@ function expectProgress(heartbeats: readonly Json[]): void {
   const told = heartbeats.filter(
     (one): one is Progress => one !== null && Object.hasOwn(Object(one), 'restore'),
   );
-  const byRestore = Map.groupBy(told, ({ restore }) => restore.replace(/^.*-/, ''));
-  expect(byRestore.get('a1')).toContainEqual(expect.objectContaining({ phase: 'InProgress' }));
-  expect(byRestore.size).toBeGreaterThan(1); // the attempt after Velero's death, too
-  expect(told.some(({ items }) => items > 0)).toBe(true);
+  const byRestore = Map.groupBy(told, ({ restore }) => restore);
+  expect(told).toContainEqual(expect.objectContaining({ phase: 'InProgress' })); // then Velero was killed
+  expect(byRestore.size).toBeGreaterThan(1); // the attempt after its death, too
   for (const looks of byRestore.values()) {
     const items = looks.map((look) => look.items);
     expect(items).toEqual(items.toSorted((a, b) => a - b));
