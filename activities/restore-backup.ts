@@ -98,7 +98,20 @@ async function observe(input: Attempted, tools: StepTools): Promise<BackupObserv
     firstDefinitions: definitions.slice(0, SHOWN),
     unknownResources: unknown.filter((resource) => !definitions.includes(resource)), // a definition is named so
     cannotWrite: input.mode === 'precheck' ? await probeWriting(bucket) : '',
+    left: await leftForPeople(client, input, lacking.length === 0, tools),
   };
+}
+
+/** Looked for once nothing else can be brought: also by an attempt that finds all of it there, brought by a killed one. */
+async function leftForPeople(
+  client: KubernetesClient,
+  { mode, style, parameters, read: { chosen } }: Attempted,
+  isAllThere: boolean,
+  tools: StepTools,
+): Promise<readonly string[]> {
+  if (chosen === undefined || mode === 'precheck' || !(isAllThere || style === 'forced')) return [];
+  const backup = { name: chosen.facts.name, objects: chosen.objects };
+  return leftAfterRestore(client, parameters, backup, tools.signal);
 }
 
 function countBy(items: readonly BackupObject[]): Readonly<Record<string, number>> {
@@ -142,7 +155,6 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
     first.gaveUp === undefined ? await timed('rest', restore(refused)) : { runs: [] };
   const runs = [...first.runs, ...second.runs];
   const { filters: _, ...facts } = chosen.facts;
-  const backup = { ...facts, objects: chosen.objects };
   return {
     durationsMs,
     evidence: [
@@ -164,7 +176,6 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
       ...definitions.leftToDo,
       ...direct.brought.failures.slice(0, SHOWN),
       ...describeErrors(runs, SHOWN),
-      ...(await leftAfterRestore(client, parameters, backup, tools.signal)),
     ],
   };
 }
@@ -226,7 +237,7 @@ async function verify(input: Attempted, tools: StepTools): Promise<Verified<Back
   return {
     ok,
     observed,
-    leftToDo: [...(ok ? leftLacking(observed) : []), ...leftDiffering(observed)],
+    leftToDo: [...(ok ? leftLacking(observed) : []), ...leftDiffering(observed), ...observed.left],
     summary: describeRestored(observed, ok),
   };
 }

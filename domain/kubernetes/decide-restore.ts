@@ -41,6 +41,8 @@ export type BackupObserved = {
   readonly unknownResources: readonly string[];
   /** Precheck: why nothing can be written below `restores/` with our credentials; empty: it can. */
   readonly cannotWrite: string;
+  /** What a person has to see to besides, once everything is there: webhook configurations, the Schedule, and the like. */
+  readonly left: readonly string[];
 };
 
 export function decideRestore(
@@ -59,7 +61,7 @@ export function decideRestore(
   const named = `${backup.name} (${(backup.ageMs / 3_600_000).toFixed(1)} h old)`;
   if (missing === 0 && missingDefinitions === 0 && observed.toUpdate === 0) {
     const because = `${cluster}: all ${wanted} objects of backup ${named} are there${besidesDiffering(observed)}`;
-    const leftToDo = leftDiffering(observed);
+    const leftToDo = [...leftDiffering(observed), ...observed.left];
     return { kind: 'already', because, ...(leftToDo.length === 0 ? {} : { leftToDo }) };
   }
   // What we bring back by ourselves does not wait for Velero; `apply` waits for it before its turn comes, and knows how

@@ -24,6 +24,7 @@ const observed = (change: Partial<BackupObserved> = {}): BackupObserved => ({
   existing: 'keep',
   differing: 0,
   firstDiffering: [],
+  left: [],
   toUpdate: 0,
   missingDefinitions: 0,
   firstDefinitions: [],
@@ -76,6 +77,14 @@ describe('decideRestore', () => {
     const differing = { differing: 2, firstDiffering: ['secrets/a/b', 'configmaps/a/c'], ...policy };
     const decision = decide({ missing: 0, missingForVelero: 0, ...differing });
     expect(decision).toEqual({ kind: 'already', because, leftToDo: [left] });
+  });
+
+  it('says what is left for people although somebody else has brought the objects', () => {
+    const left = ['west has no Schedule daily'];
+    expect(decide({ missing: 0, missingForVelero: 0, left })).toMatchObject({
+      kind: 'already',
+      leftToDo: left,
+    });
   });
 
   it('updates what differs without Velero, and says what is kept', () => {
