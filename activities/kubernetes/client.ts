@@ -53,8 +53,14 @@ export interface KubernetesClient {
 const ATTEMPT_MS = 30_000;
 /** How long after it was last seen in trouble a server may still be loading its roles. */
 const RECOVERY_MS = 120_000;
-/** Answered by an API server that starts, too, and to everybody: 500 as long as it knows its roles and kinds in part. */
+/** Answered to everybody, by a server that starts, too: 500 as long as it knows its roles and kinds in part. */
 const READINESS = '/readyz';
+
+interface Trouble {
+  readonly error: ApiError | ConnectionError;
+  readonly class: AnswerClass;
+  readonly retryAfterMs?: number;
+}
 
 export function makeClient(name: string, access: ClusterAccess, inFlight: number): KubernetesClient {
   // One pool for all: client-node would open one TLS connection per request. HTTP/1.1 on purpose: with HTTP/2 all
@@ -112,53 +118,63 @@ export function makeClient(name: string, access: ClusterAccess, inFlight: number
     }
   }
 
-  async function isStarting(signal: AbortSignal | undefined): Promise<boolean> {
+  /** Of no use: a server in its first moments forbids even this, and so may whoever stands before it. */
+  async function readiness(signal: AbortSignal | undefined): Promise<'ready' | 'starting' | 'no use'> {
     try {
       const call = { method: 'GET', path: READINESS, timeoutMs: 5_000 } as const;
-      return (await attempt({ ...call, ...(signal === undefined ? {} : { signal }) })).code >= 500;
+      const { code } = await attempt({ ...call, ...(signal === undefined ? {} : { signal }) });
+      if (code >= 500) return 'starting';
+      return code < 400 ? 'ready' : 'no use';
     } catch (error) {
-      if (error instanceof ConnectionError) return true;
+      if (error instanceof ConnectionError) return 'starting';
       throw error;
+    }
+  }
+
+  /** One attempt: the answer, or what is wrong with it. */
+  async function ask(wanted: ApiCall): Promise<{ code: number; text: string } | Trouble> {
+    try {
+      const { code, text, retryAfter, attempted } = await gated(wanted);
+      if (code < 400) return { code, text };
+      const status = readStatus(code, text);
+      const seconds = retryAfter > 0 ? retryAfter : status.retryAfterSeconds;
+      return {
+        error: new ApiError(name, attempted, status, fieldConflicts(status)),
+        class: classifyAnswer(status),
+        ...(seconds === undefined ? {} : { retryAfterMs: seconds * 1_000 }),
+      };
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      return { error, class: 'passing' };
     }
   }
 
   async function send(wanted: ApiCall): Promise<{ code: number; text: string }> {
     const startedAt = Date.now();
+    let wasReady = false;
     for (let count = 1; ; count += 1) {
-      let trouble: { error: Error; class: AnswerClass; retryAfterMs?: number };
-      try {
-        const { code, text, retryAfter, attempted } = await gated(wanted);
-        if (code < 400) return { code, text };
-        const status = readStatus(code, text);
-        const seconds = retryAfter > 0 ? retryAfter : status.retryAfterSeconds;
-        trouble = {
-          error: new ApiError(name, attempted, status, fieldConflicts(status)),
-          class: classifyAnswer(status),
-          ...(seconds === undefined ? {} : { retryAfterMs: seconds * 1_000 }),
-        };
-      } catch (error) {
-        if (!(error instanceof ConnectionError)) throw error;
-        trouble = { error, class: 'passing' };
-      }
-      if (trouble.class === 'busy') busy += 1;
-      if (wanted.patience === 'once') throw trouble.error;
-      // A server that has just come back knows no roles yet: then even "forbidden" is a matter of time. That it was away
-      // need not have been noticed: a connection that nobody used is simply made anew.
-      const isDoubtful = trouble.class === 'doubtful';
-      if (trouble.error instanceof ConnectionError || (isDoubtful && (await isStarting(wanted.signal))))
+      const answer = await ask(wanted);
+      if (!('error' in answer)) return answer;
+      if (answer.class === 'busy') busy += 1;
+      if (wanted.patience === 'once') throw answer.error;
+      if (answer.error instanceof ConnectionError) {
         troubledAt = Date.now();
-      const isBack = isDoubtful && Date.now() - troubledAt < RECOVERY_MS;
-      const wait = nextAttemptIn(
-        {
-          ...trouble,
-          ...(isBack ? { class: 'passing' } : {}),
-          attempt: count,
-          elapsedMs: Date.now() - startedAt,
-          random: Math.random(),
-        },
-        wanted.patience ?? usualPatience,
-      );
-      if (wait === undefined) throw trouble.error;
+        wasReady = false;
+      }
+      // A server that has just come back knows no roles yet: then even "forbidden" is a matter of time, and what counts is
+      // the answer of one that was ready when it was asked. That it was away need not have been noticed: a connection that
+      // nobody used is simply made anew.
+      if (answer.class === 'doubtful' && !wasReady) {
+        const state = await readiness(wanted.signal);
+        wasReady = state === 'ready';
+        if (wasReady) continue;
+        if (state === 'starting') troubledAt = Date.now();
+      }
+      const isBack = answer.class === 'doubtful' && Date.now() - troubledAt < RECOVERY_MS;
+      const timing = { attempt: count, elapsedMs: Date.now() - startedAt, random: Math.random() };
+      const trouble = isBack ? { ...answer, class: 'passing' as const } : answer;
+      const wait = nextAttemptIn({ ...trouble, ...timing }, wanted.patience ?? usualPatience);
+      if (wait === undefined) throw answer.error;
       await sleep(wait, undefined, wanted.signal === undefined ? {} : { signal: wanted.signal });
     }
   }

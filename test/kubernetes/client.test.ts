@@ -130,8 +130,7 @@ describe('the client', () => {
     const newcomers = await Promise.all(
       Array.from({ length: 8 }, async () => {
         const client = makeClient('west', access, 2);
-        const patience = { busyMs: 0, passingMs: 60_000, doubtfulMs: 0 };
-        await client.call({ method: 'GET', path: '/api/v1/nodes', patience });
+        await client.call({ method: 'GET', path: '/api/v1/nodes' });
         const found = (await discoveryOf(client).all()).length;
         await client.close();
         return found;
