@@ -49,7 +49,19 @@ async function search({ style, overrides, parameters }: Input, tools: StepTools)
   return findBackup(bucket, parameters, { nowMs: tools.now(), acceptOld });
 }
 
+/** What is left for people is told also by an attempt that finds all of it there, brought by one that was killed. */
 async function observe(input: Attempted, tools: StepTools): Promise<BackupObserved> {
+  const seen = await look(input, tools);
+  const { chosen } = input.read;
+  if (chosen === undefined || input.mode === 'precheck' || seen.missing + seen.missingDefinitions > 0)
+    return seen;
+  const { parameters } = input;
+  const client = await clientOf(parameters.clusterName, parameters.cluster, tools);
+  const backup = { name: chosen.facts.name, objects: chosen.objects };
+  return { ...seen, left: await leftAfterRestore(client, parameters, backup, tools.signal) };
+}
+
+async function look(input: Attempted, tools: StepTools): Promise<BackupObserved> {
   const { parameters, read } = input;
   const { chosen, rejected } = read;
   const { clusterName, cluster } = parameters;
@@ -98,20 +110,8 @@ async function observe(input: Attempted, tools: StepTools): Promise<BackupObserv
     firstDefinitions: definitions.slice(0, SHOWN),
     unknownResources: unknown.filter((resource) => !definitions.includes(resource)), // a definition is named so
     cannotWrite: input.mode === 'precheck' ? await probeWriting(bucket) : '',
-    left: await leftForPeople(client, input, lacking.length === 0, tools),
+    left: [],
   };
-}
-
-/** Looked for once nothing else can be brought: also by an attempt that finds all of it there, brought by a killed one. */
-async function leftForPeople(
-  client: KubernetesClient,
-  { mode, style, parameters, read: { chosen } }: Attempted,
-  isAllThere: boolean,
-  tools: StepTools,
-): Promise<readonly string[]> {
-  if (chosen === undefined || mode === 'precheck' || !(isAllThere || style === 'forced')) return [];
-  const backup = { name: chosen.facts.name, objects: chosen.objects };
-  return leftAfterRestore(client, parameters, backup, tools.signal);
 }
 
 function countBy(items: readonly BackupObject[]): Readonly<Record<string, number>> {
@@ -139,8 +139,8 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
   const restore = (items: readonly BackupObject[]) =>
     restoreByVelero(client, items, { input, backup: chosen.facts.name, deadline, tools });
 
-  const look = { backup: chosen, cluster, signal: tools.signal };
-  const { missing, differing } = await compareExisting(client, chosen.wanted, look);
+  const against = { backup: chosen, cluster, signal: tools.signal };
+  const { missing, differing } = await compareExisting(client, chosen.wanted, against);
   const outdated = parameters.existing === 'update' ? await oursOf(client, differing) : [];
   const plain = parameters.direct ? await oursOf(client, missing) : new Set<BackupObject>();
   const others = missing.filter((item) => !plain.has(item));
@@ -155,6 +155,7 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
     first.gaveUp === undefined ? await timed('rest', restore(refused)) : { runs: [] };
   const runs = [...first.runs, ...second.runs];
   const { filters: _, ...facts } = chosen.facts;
+  const backup = { name: facts.name, objects: chosen.objects };
   return {
     durationsMs,
     evidence: [
@@ -176,6 +177,7 @@ async function apply(input: Attempted, _observed: BackupObserved, tools: StepToo
       ...definitions.leftToDo,
       ...direct.brought.failures.slice(0, SHOWN),
       ...describeErrors(runs, SHOWN),
+      ...(await leftAfterRestore(client, parameters, backup, tools.signal)),
     ],
   };
 }
@@ -232,12 +234,12 @@ async function installMissing(
 
 /** Forced goes on with what could be brought back: the rest is left to do, by name. */
 async function verify(input: Attempted, tools: StepTools): Promise<Verified<BackupObserved>> {
-  const observed = await observe(input, tools);
+  const observed = await look(input, tools);
   const ok = observed.missing + observed.missingDefinitions === 0 || input.style === 'forced';
   return {
     ok,
     observed,
-    leftToDo: [...(ok ? leftLacking(observed) : []), ...leftDiffering(observed), ...observed.left],
+    leftToDo: [...(ok ? leftLacking(observed) : []), ...leftDiffering(observed)],
     summary: describeRestored(observed, ok),
   };
 }

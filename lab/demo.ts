@@ -95,8 +95,11 @@ function print(summary: DemoSummary): void {
   console.log(`\n${rows.map(([name, value]) => `  ${name.padEnd(30)}${value}`).join('\n')}\n`);
 }
 
-const goalWords = ({ isGoalReached }: DemoSummary): string =>
-  isGoalReached === undefined ? '' : ` (goal ${goalMs} ms ${isGoalReached ? 'reached' : 'not reached'})`;
+function goalWords({ isGoalReached }: DemoSummary): string {
+  return isGoalReached === undefined
+    ? ''
+    : ` (goal ${goalMs} ms ${isGoalReached ? 'reached' : 'not reached'})`;
+}
 
 function clusterRow({
   objectsExpected,

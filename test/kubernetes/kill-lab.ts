@@ -182,7 +182,13 @@ function parametersFrom(inventory: KubernetesInventory): KillLab['parameters'] {
       without: [],
     },
     capture: { ...target, ...store, domain: 'shop', services },
-    scale: { ...target, poolName: WORKERS, pool: { ...pool, nodes: NODES + 2 }, store: manifests },
+    scale: {
+      ...target,
+      poolName: WORKERS,
+      // Who plays the nodes backs off the more, the more often their API server was killed.
+      pool: { ...pool, nodes: NODES + 2, deadlineMs: 180_000 },
+      store: manifests,
+    },
     mesh: { ...target, host: 'cart.shop.example', mesh },
   };
 }
