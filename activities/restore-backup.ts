@@ -31,7 +31,7 @@ type Input = StepInput<RestoreBackupParameters>;
 type Attempted = Attempt<RestoreBackupParameters, BackupSearch>;
 const SHOWN = 20;
 
-/** Restores what a cluster lacks of the newest good backup, through Velero. */
+/** Restores what a cluster lacks of the newest good backup: plain objects by itself, the rest through Velero. */
 export const restoreBackup: StepKind<RestoreBackupParameters, BackupObserved, BackupSearch> = {
   kind: 'restoreBackup',
   waitMs: 180_000, // Velero may lose a whole minute's tick after its own start

@@ -1,5 +1,5 @@
 import { mapping, type KubernetesObject } from './object.ts';
-import type { BackupItem } from './restore-plan.ts';
+import { knativesChildren, workloadsChildren, type BackupItem } from './restore-plan.ts';
 import { serviceRule } from './services.ts';
 import type { RestoreRules } from './wanted-objects.ts';
 
@@ -7,21 +7,8 @@ interface Held extends BackupItem {
   readonly object: KubernetesObject;
 }
 
-/** Kinds that controllers make for an owner. One without an owner was made by somebody. */
-const children = new Set([
-  'pods',
-  'replicasets.apps',
-  'controllerrevisions.apps',
-  'routes.serving.knative.dev',
-  'configurations.serving.knative.dev',
-  'revisions.serving.knative.dev',
-  'ingresses.networking.internal.knative.dev',
-  'certificates.networking.internal.knative.dev',
-  'serverlessservices.networking.internal.knative.dev',
-  'podautoscalers.autoscaling.internal.knative.dev',
-  'metrics.autoscaling.internal.knative.dev',
-  'images.caching.internal.knative.dev',
-]);
+/** One without an owner was made by somebody. */
+const children = new Set([...workloadsChildren, ...knativesChildren]);
 
 /**
  * What was made by hand of the kinds that no restore brings back. Velero takes a kind as a whole or leaves it, and the

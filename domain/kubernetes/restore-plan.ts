@@ -19,6 +19,20 @@ export const webhookConfigurations: readonly string[] = [
   'validatingwebhookconfigurations.admissionregistration.k8s.io',
 ];
 
+/** Kinds that controllers make for an owner: those of workloads, and Knative's. */
+export const workloadsChildren: readonly string[] = ['pods', 'replicasets.apps', 'controllerrevisions.apps'];
+export const knativesChildren: readonly string[] = [
+  'routes.serving.knative.dev',
+  'configurations.serving.knative.dev',
+  'revisions.serving.knative.dev',
+  'ingresses.networking.internal.knative.dev',
+  'certificates.networking.internal.knative.dev',
+  'serverlessservices.networking.internal.knative.dev',
+  'podautoscalers.autoscaling.internal.knative.dev',
+  'metrics.autoscaling.internal.knative.dev',
+  'images.caching.internal.knative.dev',
+];
+
 /**
  * Kinds that never come out of a backup here. Nodes and events: Velero's own rule. Webhook configurations: restored
  * before their pods are up they refuse everything in their scope, so they are left to do, by name. Children of
@@ -32,24 +46,14 @@ export const neverRestored: readonly string[] = [
   'csinodes.storage.k8s.io',
   'volumeattachments.storage.k8s.io',
   ...webhookConfigurations,
-  'pods',
-  'replicasets.apps',
-  'controllerrevisions.apps',
+  ...workloadsChildren,
   'endpoints',
   'endpointslices.discovery.k8s.io',
   'leases.coordination.k8s.io',
   'ipaddresses.networking.k8s.io',
   'servicecidrs.networking.k8s.io',
   'services.serving.knative.dev',
-  'routes.serving.knative.dev',
-  'configurations.serving.knative.dev',
-  'revisions.serving.knative.dev',
-  'ingresses.networking.internal.knative.dev',
-  'certificates.networking.internal.knative.dev',
-  'serverlessservices.networking.internal.knative.dev',
-  'podautoscalers.autoscaling.internal.knative.dev',
-  'metrics.autoscaling.internal.knative.dev',
-  'images.caching.internal.knative.dev',
+  ...knativesChildren,
   'customresourcedefinitions.apiextensions.k8s.io',
   'apiservices.apiregistration.k8s.io',
 ];
@@ -62,8 +66,9 @@ export const isContentUsed = (resource: string): boolean =>
 const made = new Set(['configmaps/kube-root-ca.crt', 'serviceaccounts/default', 'services/kubernetes']);
 
 /**
- * Whether an object may come out of a backup at all, by where it lies. Each cluster has a Velero of its own: the lost one's schedules would go on under the lost cluster's name, its locations and credentials
- * would take the place of the standby's.
+ * Whether an object may come out of a backup at all, by where it lies. Each cluster has a Velero of its own: the lost
+ * one's schedules would go on under the lost cluster's name, its locations and credentials would take the place of the
+ * standby's.
  */
 export function isRestored({ resource, namespace, name }: BackupItem, veleroNamespace: string): boolean {
   if (neverRestored.includes(resource) || made.has(`${resource}/${name}`)) return false;
